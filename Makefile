@@ -1,0 +1,72 @@
+# make build    bin/spate, with its commit stamped in
+# make test     all tests
+# make check    gofmt, vet, staticcheck, tests with and without invariants, race
+# make race     the race detector over the packages that share memory between goroutines
+# make fuzz     every fuzz target for FUZZTIME
+# make bench    micro-benchmarks, then the Linear Road benchmark
+# make soak     hostile traffic through generate, run and validate with a new seed each time, for SOAK minutes
+
+GO       ?= go
+FUZZTIME ?= 5s
+SOAK     ?= 60
+SEED     ?= 1
+BENCH    ?= .
+RACE     := ./wire/... ./buffers/... ./state/... ./engine/... ./bench/... ./cmd/...
+
+.PHONY: all build test check format vet staticcheck test-invariants race fuzz bench soak clean
+
+all: build
+
+build:
+	$(GO) build -buildvcs=auto -o bin/spate ./cmd/spate
+
+test:
+	$(GO) test ./...
+
+check: format vet staticcheck test test-invariants race
+
+format:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	$(GO) vet -tags invariants ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+	$(GO) tool staticcheck -tags invariants ./...
+
+test-invariants:
+	$(GO) test -tags invariants ./...
+
+race:
+	$(GO) test -race -short $(RACE)
+
+# go test fuzzes one target of one package at a time, so each gets a run of its own.
+fuzz:
+	@set -e; for package in $$($(GO) list ./...); do \
+		targets=$$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); \
+		for target in $$targets; do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
+
+bench: build
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./...
+	bin/spate bench lr
+
+# A faulty seed stays in out/soak, with the commands that show the fault again.
+soak: build
+	@set -e; end=$$(( $$(date +%s) + $(SOAK) * 60 )); seed=$(SEED); mkdir -p out/soak; \
+	while [ $$(date +%s) -lt $$end ]; do \
+		echo "seed $$seed"; \
+		bin/spate lr generate --xways 2 --seed $$seed --to 30m --hostile --out out/soak/input.dat; \
+		bin/spate lr history --xways 2 --seed $$seed --out out/soak/history.csv; \
+		bin/spate lr run --input out/soak/input.dat --history out/soak/history.csv --out out/soak/results; \
+		bin/spate lr validate --input out/soak/input.dat --history out/soak/history.csv --results out/soak/results; \
+		seed=$$(( seed + 1 )); \
+	done; rm -rf out/soak
+
+clean:
+	rm -rf bin out

@@ -1,0 +1,180 @@
+package linearroad
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+
+	"github.com/fullspate/spate/bench/linearroad/query"
+	"github.com/fullspate/spate/bench/linearroad/traffic"
+	"github.com/fullspate/spate/engine"
+)
+
+// The sinks' ids; those of the operators are in package query.
+const (
+	TollsID        = "tolls"
+	AlertsID       = "alerts"
+	BalancesID     = "balances"
+	ExpendituresID = "expenditures"
+	TravelsID      = "travels"  // travel time requests: counted
+	ActivityID     = "activity" // what happened on each road in each minute: counted
+	TotalsID       = "totals"   // of the balance account: added up
+)
+
+// answerSinks are those that a benchmark has a task of on every loop.
+var answerSinks = []string{TollsID, AlertsID, BalancesID, ExpendituresID}
+
+// OperatorIDs returns the ids whose parallelism can be set.
+func OperatorIDs() []string {
+	return append([]string{
+		query.FeederID, query.ForwarderID, query.CalculatorID, query.CollectorID, query.AssessmentID, query.AccountID,
+		query.ExpenditureID, query.HistoryID, TravelsID, ActivityID, TotalsID,
+	}, answerSinks...)
+}
+
+// Progress says how far a run is. It is given to a Config's Progress function some ten times a second, by the goroutine
+// that called Run or RunFile.
+type Progress struct {
+	Fraction    float64 // of all runs, 0…1
+	Reports     int64   // handled so far in this run
+	ReportsPerS float64 // lately
+	Run, Runs   int     // which run of how many, from 1
+	Warming     bool    // the run is not being measured yet
+	Moved       uint64  // grows as long as anything at all is processed
+}
+
+// Config describes a benchmark over generated traffic.
+type Config struct {
+	Xways     int    // expressways, 1…4096
+	From, To  int    // seconds of the traffic: From is the first, To the one after the last; To 0 means 10800
+	Warm      int    // seconds of traffic at the beginning that are not measured, less than To − From
+	Seed      uint64 // of the traffic and of the history
+	Hostile   bool   // traffic with the cases that implementations get wrong
+	Replicate bool   // one expressway, replicated
+	Rules     query.Rules
+
+	Repeat       int     // runs; 0 means 1
+	Salt         uint64  // chooses the expressways that are validated; operators never see it
+	Share        float64 // of the expressways to validate, at least; 0 means 0.04
+	NoValidation bool
+
+	Engine   engine.Config
+	Progress func(Progress) // may be nil
+}
+
+// Defaults returns a benchmark that takes about a minute on two cores: fifty expressways at their busiest.
+func Defaults() Config {
+	return Config{Xways: 50, From: 9000, To: 10800, Warm: 360, Seed: 1, Repeat: 3}
+}
+
+// shareDefault is the least share of the expressways that a benchmark's answers should be validated on.
+const shareDefault = 0.04
+
+func (c Config) withDefaults() Config {
+	if c.To == 0 {
+		c.To = traffic.Seconds
+	}
+	if c.Repeat == 0 {
+		c.Repeat = 1
+	}
+	if c.Share == 0 {
+		c.Share = shareDefault
+	}
+	c.Engine.Parallelism = maps.Clone(c.Engine.Parallelism)
+	if c.Engine.Parallelism == nil {
+		c.Engine.Parallelism = make(map[string]int)
+	}
+	for _, id := range answerSinks {
+		if c.Engine.Parallelism[id] == 0 {
+			c.Engine.Parallelism[id] = loops(c.Engine)
+		}
+	}
+	return c
+}
+
+// traffic returns what is to be generated.
+func (c Config) traffic() traffic.Config {
+	return traffic.Config{
+		Seed: c.Seed, Xways: c.Xways, From: c.From, To: c.To, Hostile: c.Hostile, Replicate: c.Replicate,
+	}
+}
+
+// Validate reports every problem at once.
+func (c Config) Validate() error {
+	errs := []error{c.traffic().Validate(), c.Engine.Validate(), checkParallelism(c.Engine)}
+	to := c.To
+	if to == 0 {
+		to = traffic.Seconds
+	}
+	if c.Warm < 0 || c.Warm > 0 && c.Warm >= to-c.From {
+		errs = append(errs, fmt.Errorf("warm-up of %d seconds, want 0 or more and less than the %d seconds from %d to %d", c.Warm, to-c.From, c.From, to))
+	}
+	if c.Repeat < 0 {
+		errs = append(errs, fmt.Errorf("%d repeats, want at least 1 (0 means 1)", c.Repeat))
+	}
+	if !(c.Share >= 0 && c.Share <= 1) {
+		errs = append(errs, fmt.Errorf("%v of the expressways validated, want 0 (which means %v) to 1", c.Share, shareDefault))
+	}
+	if c.Rules > query.Official {
+		errs = append(errs, fmt.Errorf("rules are %v, want paper or official", c.Rules))
+	}
+	return errors.Join(errs...)
+}
+
+// checkParallelism refuses ids that the query does not have.
+func checkParallelism(c engine.Config) error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(c.Parallelism)) {
+		if !slices.Contains(OperatorIDs(), id) {
+			errs = append(errs, fmt.Errorf("parallelism of %q, want one of %v", id, OperatorIDs()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// FileConfig describes a run over files.
+type FileConfig struct {
+	Input   string // LINEAR_ROAD §1
+	History string // vid,day,xway,toll; empty: there is none, and every expenditure is 0
+	Out     string // directory for answers and summary; made if it is not there
+	Rules   query.Rules
+	SkipBad bool // count lines of the input that are no tuples and go on
+
+	Engine   engine.Config
+	Progress func(Progress) // may be nil
+}
+
+// Validate reports every problem at once.
+func (c FileConfig) Validate() error {
+	errs := []error{c.Engine.Validate(), checkParallelism(c.Engine)}
+	if c.Input == "" {
+		errs = append(errs, errors.New("no input file is named"))
+	}
+	if c.Out == "" {
+		errs = append(errs, errors.New("no directory for the answers is named"))
+	}
+	if c.Rules > query.Official {
+		errs = append(errs, fmt.Errorf("rules are %v, want paper or official", c.Rules))
+	}
+	for _, id := range answerSinks {
+		if n := c.Engine.Parallelism[id]; n > 1 {
+			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: answers in a file are in order of input", id, n))
+		}
+	}
+	for _, id := range []string{query.FeederID, query.HistoryID} {
+		if n := c.Engine.Parallelism[id]; n > 1 {
+			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: a file is read by one task", id, n))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// loops returns how many loops a configuration comes to.
+func loops(c engine.Config) int {
+	if c.Loops > 0 {
+		return c.Loops
+	}
+	return runtime.GOMAXPROCS(0)
+}

@@ -1,0 +1,62 @@
+package query
+
+import (
+	"time"
+
+	"github.com/fullspate/spate/bench/linearroad/format"
+	"github.com/fullspate/spate/bench/linearroad/history"
+	"github.com/fullspate/spate/engine"
+)
+
+// The operators' ids, as they stand in statistics and in the parallelism that is asked for.
+const (
+	FeederID      = "feeder"
+	ForwarderID   = "forwarder"
+	CalculatorID  = "calculator"
+	CollectorID   = "collector"
+	AssessmentID  = "assessment"
+	AccountID     = "account"
+	ExpenditureID = "expenditure"
+	HistoryID     = "history" // the source of a loaded history
+)
+
+// Config says what the query computes with.
+type Config struct {
+	Rules  Rules
+	Origin time.Duration // logical time of second 0, whole seconds; negative if the run begins later than that
+	// The history is either loaded, from a stream of rows that all lie before second 0, or built in, a pure function
+	// that gives 0 where there is no row. Where both are nil it is empty.
+	Loaded  *engine.Stream[history.Row]
+	BuiltIn func(vid uint32, day uint8, xway uint16) (toll int64)
+}
+
+// Streams are the query's results, each in order of the input that caused it.
+type Streams struct {
+	Tolls        engine.Stream[Notice]            // toll notifications
+	Alerts       engine.Stream[Notice]            // accident alerts
+	Balances     engine.Stream[BalanceAnswer]     //
+	Expenditures engine.Stream[ExpenditureAnswer] //
+	Travels      engine.Stream[Request]           // travel time requests, which nobody answers
+	Activity     engine.Stream[Activity]          // a record for each road and minute
+	Totals       engine.Stream[Total]             // a record for each bucket of accounts and minute with answers
+}
+
+// Build adds the query behind the data feeder to a graph: forwarder, toll calculator, toll collector, toll assessment,
+// balance account, daily expenditure.
+func Build(g *engine.Graph, tuples engine.Stream[format.Tuple], cfg Config) Streams {
+	fwd := forwarder(g, tuples)
+	calc := tollCalculator(g, engine.From[Report](fwd, "reports"), cfg)
+	coll := collector(g, engine.From[Notice](calc, "notices"))
+	assess := assessment(g, engine.From[Charge](calc, "charges"), engine.From[Request](fwd, "balances"))
+	acc := balanceAccount(g, engine.From[BalanceAnswer](assess, "answers"), cfg.Origin)
+	exp := expenditure(g, engine.From[Request](fwd, "expenditures"), cfg)
+	return Streams{
+		Tolls:        engine.From[Notice](coll, "tolls"),
+		Alerts:       engine.From[Notice](coll, "alerts"),
+		Balances:     engine.From[BalanceAnswer](acc, "answers"),
+		Expenditures: engine.From[ExpenditureAnswer](exp, "answers"),
+		Travels:      engine.From[Request](fwd, "travels"),
+		Activity:     engine.From[Activity](calc, "activity"),
+		Totals:       engine.From[Total](acc, "totals"),
+	}
+}

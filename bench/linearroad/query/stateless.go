@@ -1,0 +1,56 @@
+package query
+
+import (
+	"fmt"
+
+	"github.com/fullspate/spate/bench/linearroad/format"
+	"github.com/fullspate/spate/engine"
+)
+
+// forwarder declares the operator that tells tuples apart by their type. Travel time requests go to a stream of their
+// own, to be counted: nobody answers them.
+func forwarder(g *engine.Graph, tuples engine.Stream[format.Tuple]) *engine.Op {
+	return engine.Stateless(g, ForwarderID, tuples, func(d *engine.Decl) engine.Handler[format.Tuple] {
+		reports := engine.Output[Report](d, "reports")
+		balances := engine.Output[Request](d, "balances")
+		expenditures := engine.Output[Request](d, "expenditures")
+		travels := engine.Output[Request](d, "travels")
+		// Room for what is being emitted, so that it need not be allocated.
+		report, request := new(Report), new(Request)
+		return func(c *engine.Ctx, t *format.Tuple) {
+			if t.Type == format.Position {
+				*report = Report{
+					VID: t.VID, Pos: t.Pos, Time: t.Time, Xway: t.Xway, Speed: t.Speed, Lane: t.Lane, Dir: t.Dir, Seg: t.Seg,
+				}
+				reports.Emit(c, report)
+				return
+			}
+			*request = Request{VID: t.VID, QID: t.QID, Time: t.Time, Xway: t.Xway, Day: t.Day, Type: t.Type}
+			switch t.Type {
+			case format.Balance:
+				balances.Emit(c, request)
+			case format.Expenditure:
+				expenditures.Emit(c, request)
+			case format.TravelTime:
+				travels.Emit(c, request)
+			default:
+				c.Fail(fmt.Errorf("tuple of type %d, want 0, 2, 3 or 4", t.Type))
+			}
+		}
+	})
+}
+
+// collector declares the toll collector: every notice is a toll notification, and those with an accident ahead are
+// alerts too.
+func collector(g *engine.Graph, notices engine.Stream[Notice]) *engine.Op {
+	return engine.Stateless(g, CollectorID, notices, func(d *engine.Decl) engine.Handler[Notice] {
+		tolls := engine.Output[Notice](d, "tolls")
+		alerts := engine.Output[Notice](d, "alerts")
+		return func(c *engine.Ctx, n *Notice) {
+			tolls.Emit(c, n)
+			if n.Alert != NoAlert {
+				alerts.Emit(c, n)
+			}
+		}
+	})
+}

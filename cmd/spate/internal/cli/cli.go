@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitFine   = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitWrong  = 3
+)
+
+// Console is where a command talks to its user.
+type Console struct {
+	Stdout, Stderr io.Writer
+	Terminal       bool // Stderr is one, so progress may be drawn there
+}
+
+// errWrong ends a command whose answers were wrong; what was wrong has been printed.
+var errWrong = errors.New("the answers are wrong")
+
+// summaryFile is what lr run says of itself, beside the answers.
+const summaryFile = "summary.json"
+
+// errInterrupted ends a command that was interrupted; what there was of a result has been printed.
+var errInterrupted = errors.New("interrupted")
+
+// usageError is a fault of the flags that only shows once files or the machine have been looked at.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+type grammar struct {
+	JSON bool `name:"json" help:"Print the result as one JSON object."`
+
+	LR struct {
+		Generate generateCommand `cmd:"" help:"Write traffic to a file."`
+		History  historyCommand  `cmd:"" help:"Write the toll history of generated traffic to a file."`
+		Validate validateCommand `cmd:"" help:"Check the answers of a run against its input."`
+	} `cmd:"" name:"lr" help:"Linear Road: variable tolling on expressways."`
+
+	Bench struct {
+		Compare compareCommand `cmd:"" help:"Put two results side by side."`
+	} `cmd:"" help:"Measure."`
+
+	Version versionCommand `cmd:"" help:"Print version, commit and platform."`
+}
+
+const description = `A low-level dataflow engine for stateful stream queries.
+
+Exit codes: 0 fine, 1 failed, 2 usage, 3 answers wrong.`
+
+// Main runs the command that args name and returns the exit code of the process. Canceling ctx interrupts the command.
+func Main(ctx context.Context, args []string, console Console) int {
+	var g grammar
+	helped := false
+	parser, err := kong.New(&g,
+		kong.Name("spate"),
+		kong.Description(description),
+		kong.Writers(console.Stdout, console.Stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: the grammar of the command line: %v", err))
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return exitFine
+	}
+	if err == nil {
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run(&output{Console: console, json: g.JSON})
+	}
+	return exitCode(console.Stderr, err)
+}
+
+// exitCode says what went wrong, if anything, and returns the exit code for it.
+func exitCode(stderr io.Writer, err error) int {
+	var parse *kong.ParseError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.As(err, &parse):
+		fmt.Fprintf(stderr, "spate: %v\nSee %s --help.\n", err, selected(parse.Context))
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "spate: %v\n", err)
+		return exitUsage
+	case errors.Is(err, errWrong):
+		fmt.Fprintf(stderr, "spate: %v\n", err)
+		return exitWrong
+	case errors.Is(err, syscall.EPIPE):
+		return exitFailed
+	case errors.Is(err, context.Canceled):
+		err = errInterrupted
+	}
+	fmt.Fprintf(stderr, "spate: %v\n", err)
+	return exitFailed
+}
+
+// selected returns the words of the command as far as they were understood.
+func selected(c *kong.Context) string {
+	if node := c.Selected(); node != nil {
+		return node.FullPath()
+	}
+	return c.Model.Name
+}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+)
+
+// Config says how a job is run. The zero Config is a good one. Nothing in it changes a result.
+type Config struct {
+	// Loops is the number of event loops, one goroutine each; 0 for GOMAXPROCS. At most 256.
+	Loops int
+	// Parallelism is the number of tasks by operator id; others have one per loop, sinks one.
+	Parallelism map[string]int
+	// Pace is how many seconds of logical time pass per second; 0 for as fast as possible.
+	Pace float64
+	// LogBytes bounds what a channel's log holds between steps, in bytes; 0 for 1 MiB. At least 4 KiB.
+	LogBytes int64
+	// FrameBytes bounds a frame; 0 for 64 KiB.
+	FrameBytes int
+	// Memory bounds slab memory (state and logs) in bytes; 0 for no bound. A job that needs more ends with an error.
+	Memory int64
+	// NoFuse keeps stateless operators in tasks of their own.
+	NoFuse bool
+	// SpillDir, if set, is where logs go that are full, instead of holding up those who write them.
+	SpillDir string
+	// ProfileLabels makes loops carry profiler labels for operator and task: about 20 ns per turn.
+	ProfileLabels bool
+	// Logger takes what is worth telling; nil for nothing.
+	Logger *slog.Logger
+}
+
+const (
+	loopsMax        = 256
+	logBytesDefault = 1 << 20
+	logBytesMin     = 4 << 10
+)
+
+// Validate reports every problem at once.
+func (c Config) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Loops < 0 || c.Loops > loopsMax {
+		fail("Loops is %d, want 0 (one per core) to %d", c.Loops, loopsMax)
+	}
+	if c.Pace < 0 || math.IsNaN(c.Pace) || math.IsInf(c.Pace, 0) {
+		fail("Pace is %v, want 0 (as fast as possible) or a positive number", c.Pace)
+	}
+	if c.LogBytes != 0 && c.LogBytes < logBytesMin {
+		fail("LogBytes is %d, want 0 (%d) or at least %d", c.LogBytes, logBytesDefault, logBytesMin)
+	}
+	if c.FrameBytes < 0 {
+		fail("FrameBytes is %d, want 0 (64 KiB) or a positive number", c.FrameBytes)
+	}
+	if c.Memory < 0 {
+		fail("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory)
+	}
+	for id, n := range c.Parallelism {
+		if n < 1 {
+			fail("Parallelism of %q is %d, want at least 1", id, n)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Loops == 0 {
+		c.Loops = min(runtime.GOMAXPROCS(0), loopsMax)
+	}
+	if c.LogBytes == 0 {
+		c.LogBytes = logBytesDefault
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,129 @@
+package loop
+
+import (
+	"context"
+	"runtime/pprof"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fullspate/spate/engine/task"
+)
+
+// Loop is a set of tasks that take turns.
+type Loop struct {
+	tasks  []*entry
+	budget int
+	left   int // tasks that are not done
+
+	asleep atomic.Bool
+	wake   chan struct{}
+
+	mu        sync.Mutex
+	measures  []task.Measure // guarded by mu
+	published time.Duration
+}
+
+type entry struct {
+	*task.Task
+	done   bool
+	labels context.Context
+}
+
+// TurnBudget is how many tuples a task may process in a turn: enough for full frames, few enough for what one task has
+// written to be in the cache when the next one reads it.
+const TurnBudget = 4096
+
+// New makes a loop of tasks, which take turns in this order: producers before consumers. With labels, the goroutine that
+// steps the loop carries profiler labels for operator and task.
+func New(tasks []*task.Task, budget int, labels bool) *Loop {
+	l := &Loop{budget: budget, left: len(tasks), wake: make(chan struct{}, 1), measures: make([]task.Measure, len(tasks))}
+	for _, t := range tasks {
+		e := &entry{Task: t}
+		if labels {
+			e.labels = pprof.WithLabels(context.Background(), pprof.Labels("operator", t.Operator(), "task", strconv.Itoa(t.Index)))
+		}
+		l.tasks = append(l.tasks, e)
+	}
+	return l
+}
+
+// Turn is what a step of a loop came to.
+type Turn struct {
+	Worked bool
+	Done   bool          // all tasks are done
+	Until  time.Duration // when the next step is worth while though nothing arrives; task.Never for none
+}
+
+// Step gives each task one turn. now is the time since the run began. An error is a *task.Error and ends the job.
+func (l *Loop) Step(now time.Duration, clock func() time.Duration) (Turn, error) {
+	turn := Turn{Until: task.Never}
+	start := now
+	for _, e := range l.tasks {
+		if e.done {
+			continue
+		}
+		if e.labels != nil {
+			pprof.SetGoroutineLabels(e.labels)
+		}
+		p, err := e.Run(start, l.budget)
+		if err != nil {
+			return turn, err
+		}
+		if p.Worked {
+			end := clock()
+			e.Worked(end - start)
+			start = end
+			turn.Worked = true
+		}
+		turn.Until = min(turn.Until, p.Until)
+		if p.Done {
+			e.done, turn.Worked = true, true
+			l.left--
+		}
+	}
+	turn.Done = l.left == 0
+	if turn.Done || now-l.published >= measureEvery || now < l.published {
+		l.measure(now)
+	}
+	return turn, nil
+}
+
+// measureEvery bounds how old the counters are that others see.
+const measureEvery = 20 * time.Millisecond
+
+func (l *Loop) measure(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.published = now
+	for i, e := range l.tasks {
+		e.Measure(&l.measures[i])
+	}
+}
+
+// Measures calls fn with the latest published counters of each task.
+func (l *Loop) Measures(fn func(t *task.Task, m task.Measure)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, e := range l.tasks {
+		fn(e.Task, l.measures[i])
+	}
+}
+
+// Wake makes a sleeping loop take a step. It costs one load where the loop is awake.
+func (l *Loop) Wake() {
+	if l.asleep.Load() {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Each calls fn for every task. It must be called by the goroutine that steps the loop.
+func (l *Loop) Each(fn func(*task.Task)) {
+	for _, e := range l.tasks {
+		fn(e.Task)
+	}
+}

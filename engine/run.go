@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/graph"
+	"github.com/fullspate/spate/engine/loop"
+	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// JobError is what ended a job: an operator's error or panic, with operator, task, τ, key, and the stack of a panic.
+type JobError = task.Error
+
+// Job is a query that is running in this process.
+type Job struct {
+	pool  *slab.Pool
+	dep   *deploy.Deployment
+	loops []*loop.Loop
+	start time.Time
+	done  chan struct{}
+
+	stop   atomic.Bool // give up at once: a task has failed
+	ending atomic.Int32
+	mu     sync.Mutex
+	err    error // guarded by mu
+	end    time.Duration
+}
+
+// How a job was asked to end early.
+const (
+	running int32 = iota
+	draining
+	cancelling
+)
+
+// Run runs a query to its end: until its sources have ended and everything is processed, an operator has failed, or ctx is
+// done, in which case what was read is still processed and ctx's error is returned.
+func Run(ctx context.Context, g *Graph, cfg Config) (Stats, error) {
+	j, err := Start(ctx, g, cfg)
+	if err != nil {
+		return Stats{}, err
+	}
+	err = j.Wait()
+	return j.Stats(), err
+}
+
+// Start starts a query. When ctx is done the job is cancelled: see Cancel.
+func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
+	if err := errors.Join(g.Validate(), cfg.Validate()); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	plan, err := graph.NewPlan(&g.g, graph.PlanConfig{Parallelism: cfg.Parallelism, Default: cfg.Loops, NoFuse: cfg.NoFuse})
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{done: make(chan struct{})}
+	j.pool = slab.New(slab.Config{Budget: cfg.Memory, HugePages: true, Prefault: true})
+	j.dep, err = deploy.New(plan, deploy.Config{
+		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, FrameBytes: cfg.FrameBytes,
+		SpillDir: cfg.SpillDir, TrimOnAck: true,
+	})
+	if err != nil {
+		return nil, errors.Join(err, j.pool.Close())
+	}
+	j.makeLoops(cfg)
+	cfg.Logger.Info("job started", "graph", g.g.Name, "loops", cfg.Loops, "tasks", j.taskCount())
+	j.run(ctx, cfg)
+	return j, nil
+}
+
+// makeLoops spreads the tasks over loops: task i of n goes to loop i·L/n, and operators with fewer tasks than there are
+// loops begin at different ones.
+func (j *Job) makeLoops(cfg Config) {
+	sets := make([][]*task.Task, cfg.Loops)
+	for u, tasks := range j.dep.Units {
+		for i, t := range tasks {
+			at := i * cfg.Loops / len(tasks)
+			if len(tasks) < cfg.Loops {
+				at = (i + u) % cfg.Loops
+			}
+			sets[at] = append(sets[at], t.Task)
+		}
+	}
+	for _, set := range sets {
+		j.loops = append(j.loops, loop.New(set, loop.TurnBudget, cfg.ProfileLabels))
+	}
+	for _, u := range j.dep.Plan.Units {
+		if r := u.Host().Reading; r != nil && r.OnWake != nil {
+			r.OnWake(j.wakeAll)
+		}
+	}
+}
+
+func (j *Job) wakeAll() {
+	for _, l := range j.loops {
+		l.Wake()
+	}
+}
+
+func (j *Job) taskCount() (n int) {
+	j.dep.Tasks(func(*deploy.Task) { n++ })
+	return n
+}
+
+// run starts the loops' goroutines and the one that waits for them.
+func (j *Job) run(ctx context.Context, cfg Config) {
+	j.start = time.Now()
+	var wg sync.WaitGroup
+	for i, l := range j.loops {
+		d := &loop.Driver{Loop: l, Clock: func() time.Duration { return time.Since(j.start) }, Stop: j.stop.Load}
+		for k, p := range j.loops {
+			if k != i {
+				d.Peers = append(d.Peers, p)
+			}
+		}
+		d.Between = j.ender(l)
+		wg.Go(func() {
+			if err := d.Run(); err != nil {
+				j.fail(err)
+			}
+		})
+	}
+	unhook := context.AfterFunc(ctx, func() { j.Cancel() })
+	go func() {
+		wg.Wait()
+		unhook()
+		j.mu.Lock()
+		j.end = time.Since(j.start)
+		if err := errors.Join(j.dep.Close()); err != nil && j.err == nil {
+			j.err = fmt.Errorf("closing: %w", err)
+		}
+		if err := j.pool.Close(); err != nil && j.err == nil {
+			j.err = err
+		}
+		if j.err == nil && j.ending.Load() == cancelling {
+			j.err = context.Canceled
+			if ctx.Err() != nil {
+				j.err = context.Cause(ctx)
+			}
+		}
+		err := j.err
+		j.mu.Unlock()
+		cfg.Logger.Info("job ended", "after", j.end, "error", err)
+		close(j.done)
+	}()
+}
+
+// ender is run between turns of a loop: it passes on that the job is to end early, once.
+func (j *Job) ender(l *loop.Loop) func() {
+	seen := running
+	return func() {
+		now := j.ending.Load()
+		if now == seen {
+			return
+		}
+		seen = now
+		l.Each(func(t *task.Task) {
+			t.StopReading()
+			if now == cancelling {
+				t.Cancel()
+			}
+		})
+	}
+}
+
+func (j *Job) fail(err error) {
+	j.mu.Lock()
+	if j.err == nil {
+		j.err = err
+	}
+	j.mu.Unlock()
+	j.stop.Store(true)
+	j.wakeAll()
+}
+
+// Drain ends the input now: what has been read is processed, pending timers fire, results are committed.
+func (j *Job) Drain() { j.finish(draining) }
+
+// Cancel ends the job in good order but early: what has been read is processed and results are committed, but timers that
+// are pending do not fire, since the input has not really ended. Wait returns context.Canceled.
+func (j *Job) Cancel() { j.finish(cancelling) }
+
+func (j *Job) finish(how int32) {
+	if j.ending.CompareAndSwap(running, how) {
+		j.wakeAll()
+	}
+}
+
+// Done is closed once the job has ended.
+func (j *Job) Done() <-chan struct{} { return j.done }
+
+// Wait waits for the end of the job and returns what it failed with.
+func (j *Job) Wait() error {
+	<-j.done
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/fullspate/spate/engine/graph"
+	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/wire"
+)
+
+// SinkPart tells a sink's writer which part of the whole it is.
+type SinkPart = task.SinkPart
+
+// SinkWriter takes results of one sink task out of the engine, in order of τ. It is called by one goroutine at a time.
+type SinkWriter[T any] interface {
+	// Write takes one result, borrowed. An error is reported through c.Fail.
+	Write(c *Ctx, v *T)
+	// Commit makes durable what was written, which is everything below position, and returns a mark to find it again.
+	Commit(position wire.Time) (mark []byte, err error)
+	// Restore forgets what was written after the mark.
+	Restore(mark []byte) error
+	// Flush hands on what is buffered; it is called when there is nothing else to do.
+	Flush() error
+	// Close ends the writer.
+	Close() error
+}
+
+// Sink declares a sink. It has one task unless it is given another parallelism, so that results are totally ordered; with
+// more, each task writes an ordered part.
+func Sink[T any](g *Graph, id string, in Stream[T], open func(SinkPart) (SinkWriter[T], error)) *Op {
+	op := g.g.Add(&graph.Operator{Spec: task.Spec{ID: id, Kind: task.Sink}, Parallelism: 1})
+	d := &Decl{op: op}
+	recordInput(d, in, keying[T]{})
+	if open == nil {
+		g.g.Fail("sink %q has no open function", id)
+	}
+	op.Writing = &task.SinkSpec{Open: func(part task.SinkPart) (task.SinkWriter, task.Handler, error) {
+		w, err := open(part)
+		if err != nil {
+			return nil, task.Handler{}, err
+		}
+		return w, bindHandler(in.codec, keying[T]{}, w.Write), nil
+	}}
+	return &Op{op}
+}
+
+// SinkFunc declares a sink that calls fn for every result, in order, from one goroutine.
+func SinkFunc[T any](g *Graph, id string, in Stream[T], fn func(c *Ctx, v *T)) *Op {
+	return Sink(g, id, in, func(SinkPart) (SinkWriter[T], error) { return funcWriter[T]{fn}, nil })
+}
+
+type funcWriter[T any] struct{ fn func(*Ctx, *T) }
+
+func (w funcWriter[T]) Write(c *Ctx, v *T)               { w.fn(c, v) }
+func (w funcWriter[T]) Commit(wire.Time) ([]byte, error) { return nil, nil }
+func (w funcWriter[T]) Restore([]byte) error             { return nil }
+func (w funcWriter[T]) Flush() error                     { return nil }
+func (w funcWriter[T]) Close() error                     { return nil }
+
+// FileSink declares a sink that writes lines to a file, each made by appendLine, which appends a result's line to dst. A
+// checkpoint holds the file's length: what lies beyond it is cut off on restore, so that no line is doubled, lost or torn.
+func FileSink[T any](g *Graph, id string, in Stream[T], path string, appendLine func(dst []byte, c *Ctx, v *T) []byte) *Op {
+	return Sink(g, id, in, func(part SinkPart) (SinkWriter[T], error) {
+		name := path
+		if part.Of > 1 {
+			name = fmt.Sprintf("%s.%d", path, part.Index)
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+		if err != nil {
+			return nil, fmt.Errorf("result file: %w", err)
+		}
+		return &fileWriter[T]{file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}, nil
+	})
+}
+
+// fileBufferBytes makes a write large enough to cost little per line.
+const fileBufferBytes = 256 << 10
+
+type fileWriter[T any] struct {
+	file *os.File
+	buf  *bufio.Writer
+	line func([]byte, *Ctx, *T) []byte
+	last []byte
+	size int64
+	// begun is set by the first write or by Restore: until then what an earlier run has written is left alone, since
+	// this one may be about to continue it.
+	begun bool
+}
+
+func (w *fileWriter[T]) begin() error {
+	if w.begun {
+		return nil
+	}
+	w.begun = true
+	// What is no regular file, such as a pipe, has nothing to cut off.
+	if info, err := w.file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return w.file.Truncate(0)
+}
+
+func (w *fileWriter[T]) Write(c *Ctx, v *T) {
+	if err := w.begin(); err != nil {
+		c.Fail(fmt.Errorf("result file: %w", err))
+		return
+	}
+	w.last = w.line(w.last[:0], c, v)
+	n, err := w.buf.Write(w.last)
+	w.size += int64(n)
+	if err != nil {
+		c.Fail(fmt.Errorf("result file: %w", err))
+	}
+}
+
+func (w *fileWriter[T]) Flush() error { return w.buf.Flush() }
+
+func (w *fileWriter[T]) Commit(wire.Time) ([]byte, error) {
+	if err := errors.Join(w.begin(), w.buf.Flush()); err != nil {
+		return nil, fmt.Errorf("result file: %w", err)
+	}
+	// A pipe or a terminal cannot be synced; what was written to it is out already.
+	if err := w.file.Sync(); err != nil && !notSyncable(err) {
+		return nil, fmt.Errorf("result file: %w", err)
+	}
+	return binary.LittleEndian.AppendUint64(nil, uint64(w.size)), nil
+}
+
+func (w *fileWriter[T]) Restore(mark []byte) error {
+	if len(mark) != 8 {
+		return fmt.Errorf("result file %s: the mark has %d bytes, want 8", w.file.Name(), len(mark))
+	}
+	w.buf.Reset(w.file)
+	w.begun = true
+	w.size = int64(binary.LittleEndian.Uint64(mark))
+	info, err := w.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < w.size {
+		return fmt.Errorf("result file %s has %d bytes, but %d were committed", w.file.Name(), info.Size(), w.size)
+	}
+	if err := w.file.Truncate(w.size); err != nil {
+		return err
+	}
+	_, err = w.file.Seek(w.size, io.SeekStart)
+	return err
+}
+
+func (w *fileWriter[T]) Close() error { return errors.Join(w.buf.Flush(), w.file.Close()) }

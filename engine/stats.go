@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// Stats is the state of affairs of a job at one moment. Counters are at most some 20 ms old while the job runs.
+type Stats struct {
+	Elapsed time.Duration
+	Tasks   []TaskStats
+	// Slabs is the memory outside the Go heap, by owner: "operator/table" for state, "operator.output" for logs. Once
+	// the job has ended it is empty; what it was at most stays in SlabBytesMax.
+	Slabs        slab.Stats
+	SlabBytesMax int64
+}
+
+// TaskStats are the counters of one task, or of one operator fused into it.
+type TaskStats struct {
+	Operator   string
+	Task       int
+	Loop       int
+	Fused      bool // into the task before it in the list: it has its own tuple counts, the rest is the host's
+	TuplesIn   uint64
+	TuplesOut  uint64
+	Useful     time.Duration // spent in turns that processed something
+	Waiting    time.Duration // the rest of the job's time
+	Turns      uint64        // turns that processed something
+	Blocked    uint64        // turns cut short by a full log
+	QueueBytes int64         // in the task's logs, not yet trimmed
+	StateBytes int64
+	Position   wire.Time
+	// FrontierLag is by how much the task's position is behind what has arrived for it, in logical time.
+	FrontierLag time.Duration
+}
+
+// Stats reports the job's counters. It may be called at any time from any goroutine.
+func (j *Job) Stats() Stats {
+	s := Stats{Elapsed: j.end}
+	select {
+	case <-j.done:
+	default:
+		s.Elapsed = time.Since(j.start)
+	}
+	s.Slabs = j.pool.Stats()
+	s.SlabBytesMax = s.Slabs.Peak
+	for i, l := range j.loops {
+		l.Measures(func(t *task.Task, m task.Measure) { s.Tasks = appendTask(s.Tasks, i, t, m, s.Elapsed) })
+	}
+	return s
+}
+
+func appendTask(list []TaskStats, loop int, t *task.Task, m task.Measure, elapsed time.Duration) []TaskStats {
+	for i, oc := range m.Operators {
+		ts := TaskStats{Operator: oc.Operator, Task: t.Index, Loop: loop, Fused: i > 0, TuplesIn: oc.In, TuplesOut: oc.Out}
+		if i == 0 {
+			ts.Useful, ts.Waiting = m.Useful, max(elapsed-m.Useful, 0)
+			ts.Turns, ts.Blocked = m.Turns, m.Blocked
+			ts.QueueBytes, ts.StateBytes, ts.Position = m.QueueBytes, m.StateBytes, m.Position
+			if m.Frontier != wire.TimeMax && m.Frontier > m.Position {
+				ts.FrontierLag = time.Duration(m.Frontier.Millis()-m.Position.Millis()) * time.Millisecond
+			}
+		}
+		list = append(list, ts)
+	}
+	return list
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package engine
+
+func notSyncable(error) bool { return false }

@@ -1,0 +1,127 @@
+package task
+
+import (
+	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/wire"
+)
+
+// Feed is where a channel's frames come from: a cursor on a log of the same process, what a connection has received, or
+// a link of the simulator.
+type Feed interface {
+	// Poll returns the frontier: every tuple below it has been, or will now be, returned by Next.
+	Poll() wire.Time
+	// Next returns the next frame, borrowed until it is acknowledged, and false where there is none now.
+	Next() (buffers.Frame, bool)
+	// Ending returns the logical end of the input, once it is known: before Poll gives a frontier beyond it.
+	Ending() (wire.Time, bool)
+	// Ack tells the sender that everything below t is consumed and its frames are not touched any more.
+	Ack(t wire.Time)
+	// Err is what the feed failed with.
+	Err() error
+}
+
+// ChannelID names a channel within a consuming task.
+type ChannelID struct {
+	Port int    // input port
+	Up   uint64 // first hash of the upstream task's range, or the ordinal of a source's task: ties are handled in this order
+}
+
+// Channel is the consumer's end of a channel, valid for Start ≤ τ < End.
+type Channel struct {
+	ID         ChannelID
+	Start, End wire.Time
+
+	feed   Feed
+	stride uintptr   // of a tuple of fixed size; 0 where sizes vary
+	front  wire.Time // effective frontier: TimeMax once nothing more can come that is valid
+	eoi    wire.Time // logical end of the input, if known
+	ending bool      // it is
+
+	p       Ptr // the next tuple, if left > 0
+	left    int // bytes from p to the end of its frame
+	frame   buffers.Frame
+	ahead   buffers.Frame // the frame after it, if it has been asked for
+	isAhead bool
+}
+
+// NewChannel makes the consumer's end of a channel that is valid for start ≤ τ < end. The feed must begin with the first
+// tuple at or after start.
+func NewChannel(id ChannelID, payloadSize int, feed Feed, start, end wire.Time) *Channel {
+	ch := &Channel{ID: id, Start: start, End: end, feed: feed, front: start}
+	if payloadSize > 0 {
+		ch.stride = uintptr(wire.TupleHeader + payloadSize)
+	}
+	return ch
+}
+
+// poll reads the frontier and, after it, the logical end of the input.
+func (ch *Channel) poll() {
+	f := ch.feed.Poll()
+	if f >= ch.End {
+		f = wire.TimeMax
+	}
+	if f > ch.front {
+		ch.front = f
+	}
+	if e, ok := ch.feed.Ending(); ok {
+		ch.eoi, ch.ending = e, true
+	}
+}
+
+// head is the τ of the next tuple, TimeMax where there is none in hand.
+func (ch *Channel) head() wire.Time {
+	if ch.left == 0 && !ch.load() {
+		return wire.TimeMax
+	}
+	t := tupleTime(ch.p)
+	if t >= ch.End {
+		return wire.TimeMax
+	}
+	return t
+}
+
+// load moves on to the next frame.
+func (ch *Channel) load() bool {
+	for ch.left == 0 {
+		if ch.isAhead {
+			ch.frame, ch.ahead, ch.isAhead = ch.ahead, buffers.Frame{}, false
+		} else {
+			f, ok := ch.feed.Next()
+			if !ok {
+				return false
+			}
+			ch.frame = f
+		}
+		ch.p, ch.left = at(baseOf(ch.frame.Data), uintptr(ch.frame.First)), len(ch.frame.Data)-ch.frame.First
+	}
+	return true
+}
+
+// size is the distance from the next tuple to the one after it.
+func (ch *Channel) size() uintptr {
+	if ch.stride > 0 {
+		return ch.stride
+	}
+	return varStride(varLen(ch.p))
+}
+
+// pop passes over the next tuple.
+func (ch *Channel) pop() {
+	n := ch.size()
+	ch.p, ch.left = at(ch.p, n), ch.left-int(n)
+}
+
+// tied says whether the tuple after the next one has the same τ.
+func (ch *Channel) tied(t wire.Time) bool {
+	n := ch.size()
+	if int(n) < ch.left {
+		return tupleTime(at(ch.p, n)) == t
+	}
+	if !ch.isAhead {
+		ch.ahead, ch.isAhead = ch.feed.Next()
+		if !ch.isAhead {
+			return false
+		}
+	}
+	return tupleTime(at(baseOf(ch.ahead.Data), uintptr(ch.ahead.First))) == t
+}

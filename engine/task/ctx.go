@@ -1,0 +1,115 @@
+package task
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+)
+
+// Ctx is what a handler knows of the step it works in. There is one per task; it is valid until the handler returns.
+type Ctx struct {
+	tau   wire.Time
+	hash  uint64
+	key   []byte    // the key where the operator is keyed by bytes
+	at    *Instance // whose handler runs: for errors and random numbers
+	task  *Task
+	full  bool // an output log is at its capacity: no further step
+	final bool // a step of the end phase: timers that it sets are dropped
+	err   error
+}
+
+// Time is the step's τ.
+func (c *Ctx) Time() wire.Time { return c.tau }
+
+// Now is the step's logical time since the job's epoch, in whole milliseconds.
+func (c *Ctx) Now() time.Duration { return time.Duration(c.tau.Millis()) * time.Millisecond }
+
+// NextMultiple is the first multiple of d after Now: the end of the tumbling window of length d that the step falls into.
+// d must be at least a millisecond.
+func (c *Ctx) NextMultiple(d time.Duration) time.Duration { return (c.Now()/d + 1) * d }
+
+// Hash is the current key's hash, or that of the step which emitted the tuple where the operator is not keyed.
+func (c *Ctx) Hash() uint64 { return c.hash }
+
+// Key is the current key of an operator keyed by uint64.
+func (c *Ctx) Key() uint64 { return partition.UnhashUint64(c.hash) }
+
+// KeyBytes is the current key of an operator keyed by bytes, borrowed until the handler returns.
+func (c *Ctx) KeyBytes() []byte { return c.key }
+
+// Elapsed is the wall time since the run began, read once per turn of the task. Only sinks may use it: anywhere else it
+// would make results depend on more than the input. It panics in other operators.
+func (c *Ctx) Elapsed() time.Duration {
+	if c.at.Spec.Kind != Sink {
+		panic(fmt.Sprintf("operator %q asks for the wall clock: only sinks may", c.at.Spec.ID))
+	}
+	return c.task.now
+}
+
+// random is an operator object's generator. Each has its own, so that one goes on where it was after a fused operator has
+// drawn numbers too.
+type random struct {
+	gen  *rand.Rand
+	src  rand.PCG
+	tau  wire.Time // that the generator was seeded for
+	hash uint64
+}
+
+// Rand is a random generator seeded by (operator, τ, key): the same step gives the same numbers on every run.
+func (c *Ctx) Rand() *rand.Rand {
+	r := &c.at.random
+	if r.gen == nil {
+		r.gen = rand.New(&r.src)
+	} else if r.tau == c.tau && r.hash == c.hash {
+		return r.gen
+	}
+	r.src.Seed(partition.HashBytes([]byte(c.at.Spec.ID))^uint64(c.tau), c.hash)
+	r.tau, r.hash = c.tau, c.hash
+	return r.gen
+}
+
+// Fail ends the job: it reports operator, task, τ and key with err. The step is completed but nothing after it is done.
+func (c *Ctx) Fail(err error) {
+	if c.err == nil {
+		c.err = c.failure(err, nil)
+	}
+}
+
+// Full says whether an output log reached its capacity in this step.
+func (c *Ctx) Full() bool { return c.full }
+
+// Error is what ended a task: an operator's error or panic, or a fault in its state or logs.
+type Error struct {
+	Operator string
+	Task     int
+	Time     wire.Time
+	Key      string
+	Err      error
+	Stack    []byte // of the panic, if it was one
+}
+
+// Error names operator, task, τ and key, and what happened.
+func (e *Error) Error() string {
+	return fmt.Sprintf("operator %q, task %d, at %v, key %s: %v", e.Operator, e.Task, e.Time, e.Key, e.Err)
+}
+
+// Unwrap returns what happened.
+func (e *Error) Unwrap() error { return e.Err }
+
+func (c *Ctx) failure(err error, stack []byte) *Error {
+	in := c.at
+	if in == nil {
+		in = c.task.insts[0]
+	}
+	key := fmt.Sprintf("hash %#x", c.hash)
+	switch in.Spec.Key {
+	case KeyUint64:
+		key = fmt.Sprint(c.Key())
+	case KeyBytes:
+		key = fmt.Sprintf("%q", c.key)
+	}
+	return &Error{Operator: in.Spec.ID, Task: c.task.Index, Time: c.tau, Key: key, Err: err, Stack: stack}
+}

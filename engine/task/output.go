@@ -1,0 +1,154 @@
+package task
+
+import (
+	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+)
+
+// Output is one output of an operator object: what it emits goes along every edge.
+type Output struct {
+	Edges []Edge
+	Count uint64 // tuples emitted
+	inst  *Instance
+}
+
+// Edge leads from an output to one input port of one consuming operator. Either the consumer is fused into the task
+// (Into), or each of its tasks is fed through a log of its own.
+type Edge struct {
+	Into *Handler  // of the fused consumer
+	inst *Instance // the fused consumer
+
+	// HashFixed and HashBytes give the hash of a payload's key; where both are nil tuples keep the step's hash.
+	HashFixed func(Ptr) uint64
+	HashBytes func([]byte) uint64
+
+	routes *partition.Table
+	logs   []*buffers.Log
+	one    *buffers.Log // the only log, where there is but one
+}
+
+// Log is the log that a tuple of this hash goes to, nil where it goes to none or to several: see Logs.
+func (e *Edge) Log(hash uint64) *buffers.Log {
+	if e.one != nil {
+		return e.one
+	}
+	if i := e.routes.Single(hash); i >= 0 {
+		return e.logs[i]
+	}
+	return nil
+}
+
+// Set is the routing table's answer for hash: indexes for At.
+func (e *Edge) Set(hash uint64) []uint16 { return e.routes.Lookup(hash) }
+
+// At is the i-th log.
+func (e *Edge) At(i uint16) *buffers.Log { return e.logs[i] }
+
+// Append makes room in l for a tuple of n payload bytes at the step's τ.
+func (c *Ctx) Append(l *buffers.Log, hash uint64, n int) []byte {
+	b := l.Append(c.tau, hash, n)
+	if l.Full() {
+		c.full = true
+	}
+	return b
+}
+
+// AppendFixed makes room in l for a tuple of fixed size at the step's τ.
+func (c *Ctx) AppendFixed(l *buffers.Log, hash uint64) Ptr {
+	p := l.AppendFixed(c.tau, hash)
+	if l.Full() {
+		c.full = true
+	}
+	return p
+}
+
+// EmitBytes sends a payload of variable size along all edges of o. The payload is borrowed.
+func (c *Ctx) EmitBytes(o *Output, payload []byte) {
+	o.Count++
+	for i := range o.Edges {
+		e := &o.Edges[i]
+		if e.Into != nil {
+			key := c.enter(e.inst)
+			e.Into.Bytes(c, payload)
+			c.at, c.key = o.inst, key
+			continue
+		}
+		h := c.hash
+		if e.HashBytes != nil {
+			h = e.HashBytes(payload)
+		}
+		if l := e.Log(h); l != nil {
+			copy(c.Append(l, h, len(payload)), payload)
+			continue
+		}
+		for _, j := range e.Set(h) {
+			copy(c.Append(e.logs[j], h, len(payload)), payload)
+		}
+	}
+}
+
+// Enter hands the step over to the operator fused along e, with payload p.
+func (c *Ctx) Enter(o *Output, e *Edge, p Ptr) {
+	key := c.enter(e.inst)
+	e.Into.Fixed(c, p)
+	c.at, c.key = o.inst, key
+}
+
+// enter makes a fused operator, which has no key of its own, the current one.
+func (c *Ctx) enter(in *Instance) (key []byte) {
+	in.in++
+	key = c.key
+	c.at, c.key = in, nil
+	return key
+}
+
+// Route sets where an edge's tuples go from now on: the table yields indexes into logs. It may be called between two
+// steps only.
+func (e *Edge) Route(table *partition.Table, logs []*buffers.Log) {
+	e.routes, e.logs, e.one = table, logs, nil
+	if len(logs) == 1 {
+		e.one = logs[0]
+	}
+}
+
+// AddEdge adds an edge to an output of an instance, with the hash functions of the consumer's key, and returns its index.
+func (t *Task) AddEdge(instance, out int, hashFixed func(Ptr) uint64, hashBytes func([]byte) uint64) int {
+	o := t.insts[instance].Outs[out]
+	o.Edges = append(o.Edges, Edge{HashFixed: hashFixed, HashBytes: hashBytes})
+	return len(o.Edges) - 1
+}
+
+// Logs are the logs that the edge feeds.
+func (e *Edge) Logs() []*buffers.Log { return e.logs }
+
+// room looks whether there is room in every log for a further step.
+func (t *Task) room() bool {
+	ok := true
+	for _, l := range t.logs {
+		l.Collect()
+		ok = ok && !l.Full()
+	}
+	t.ctx.full = !ok
+	return ok
+}
+
+// publish seals what the turn has written and moves the frontier of every log up to the task's position. It also takes
+// back what consumers have acknowledged, so that a log is no larger than what is under way and stays in the cache.
+func (t *Task) publish() {
+	if t.pos == t.published {
+		return
+	}
+	for _, l := range t.logs {
+		l.Collect()
+		if t.allEnding {
+			l.Ending(t.eoi)
+		}
+		if t.pos == wire.TimeMax {
+			l.End(t.eoi)
+		} else {
+			l.Seal(t.pos)
+		}
+	}
+	t.published = t.pos
+}

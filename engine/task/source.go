@@ -1,0 +1,321 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+)
+
+// Clock says when records may be released: Pace seconds of logical time pass in a second since the run began. With a
+// Pace of 0 everything may be released at once.
+type Clock struct{ Pace float64 }
+
+// limit is the time below which records may be released.
+func (k Clock) limit(now time.Duration) wire.Time {
+	if k.Pace <= 0 {
+		return wire.TimeMax
+	}
+	return wire.TimerTime(k.millis(now) + 1)
+}
+
+// millis is the logical time that has been reached, in ms.
+func (k Clock) millis(now time.Duration) uint64 {
+	pace := k.Pace
+	if pace <= 0 {
+		pace = 1
+	}
+	return uint64(float64(now) * pace / float64(time.Millisecond))
+}
+
+// due is when a record at tau may be released.
+func (k Clock) due(tau wire.Time) time.Duration {
+	if k.Pace <= 0 {
+		return 0
+	}
+	return time.Duration(float64(tau.Millis()) * float64(time.Millisecond) / k.Pace)
+}
+
+// reading is a source task's side of its splits.
+type reading struct {
+	spec   *SourceSpec
+	clock  Clock
+	splits []splitReading
+	open   int  // splits that have not ended
+	stop   bool // read no more: what has been read is all there is
+}
+
+// SplitState is how far a split has been read: it is reopened at Offset, where Skip records are passed over. The next
+// record gets a time above Last and not below Promise. An ended split has ended at the later of the two.
+type SplitState struct {
+	Ordinal uint16
+	Offset  Offset
+	Skip    int
+	Last    wire.Time
+	Promise wire.Time
+	Ended   bool
+}
+
+type splitReading struct {
+	Split
+	reader  SplitReader
+	block   Block
+	i       int // next record of the block
+	at      SplitState
+	next    wire.Time // of the next record, or a lower bound for it
+	waiting bool      // it had nothing when it was last asked in this turn
+}
+
+func newReading(spec *SourceSpec, splits []Split, clock Clock) (*reading, error) {
+	r := &reading{spec: spec, clock: clock, open: len(splits)}
+	for _, s := range splits {
+		if s.Ordinal > wire.SplitMax {
+			return nil, fmt.Errorf("split %q has the ordinal %d, want at most %d", s.Name, s.Ordinal, wire.SplitMax)
+		}
+		r.splits = append(r.splits, splitReading{Split: s, at: SplitState{Ordinal: s.Ordinal}, next: wire.At(0, s.Ordinal, 1)})
+	}
+	return r, nil
+}
+
+func (r *reading) close() error {
+	var errs []error
+	for i := range r.splits {
+		if rd := r.splits[i].reader; rd != nil {
+			errs = append(errs, rd.Close())
+			r.splits[i].reader = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// StopReading makes a source treat what it has emitted so far as its whole input.
+func (t *Task) StopReading() {
+	if t.reading != nil {
+		t.reading.stop = true
+	}
+}
+
+// runSource emits records of all splits in order of τ.
+func (t *Task) runSource(budget int, p *Progress) (worked bool) {
+	r, c := t.reading, &t.ctx
+	c.at = t.insts[0]
+	if r.stop {
+		for i := range r.splits {
+			r.end(&r.splits[i])
+		}
+	}
+	for i := range r.splits {
+		r.splits[i].waiting = false
+	}
+	limit := min(r.clock.limit(t.now), t.hold)
+	for budget > 0 && c.err == nil && r.open > 0 {
+		if c.full && !t.room() {
+			p.Blocked = true
+			t.stats.Blocked++
+			break
+		}
+		s, second := r.choose()
+		if s == nil || s.next >= limit {
+			break
+		}
+		if s.i == s.block.N {
+			if err := r.fill(s, t.now); err != nil {
+				c.tau = s.next
+				c.Fail(fmt.Errorf("split %d (%s): %w", s.Ordinal, s.Name, err))
+			}
+			continue
+		}
+		n := t.emit(s, min(limit, second), budget)
+		budget -= n
+		worked = worked || n > 0
+	}
+	t.sourcePosition(limit, p)
+	return worked
+}
+
+// sourcePosition moves the task's position up to what no split will go below any more. It does so for a blocked task too:
+// what was emitted must become visible for the log to be drained.
+func (t *Task) sourcePosition(limit wire.Time, p *Progress) {
+	r := t.reading
+	pos := limit
+	for i := range r.splits {
+		s := &r.splits[i]
+		if s.at.Ended {
+			t.eoi = max(t.eoi, s.at.Last+1, s.at.Promise)
+			continue
+		}
+		pos = min(pos, s.next)
+		if s.waiting {
+			p.Until = min(p.Until, t.now+time.Millisecond)
+		} else if due := r.clock.due(s.next); due > t.now {
+			p.Until = min(p.Until, due)
+		}
+	}
+	if r.open == 0 {
+		t.allEnding = true
+		pos = t.hold
+	}
+	t.pos = max(t.pos, pos)
+}
+
+// choose finds the split with the least next time, passing over those that have nothing now, and the least of the others.
+func (r *reading) choose() (best *splitReading, second wire.Time) {
+	head := wire.TimeMax
+	second = wire.TimeMax
+	for i := range r.splits {
+		s := &r.splits[i]
+		switch {
+		case s.at.Ended:
+		case s.waiting || s.next >= head:
+			second = min(second, s.next)
+		default:
+			best, head, second = s, s.next, head
+		}
+	}
+	if best != nil && second <= head { // one that waits is before it
+		return nil, second
+	}
+	return best, second
+}
+
+// end ends a split where it stands: not before what has been said of its next record's time.
+func (r *reading) end(s *splitReading) {
+	if !s.at.Ended {
+		s.at.Promise = max(s.at.Promise, s.next)
+		s.at.Ended, s.i, s.block = true, 0, Block{}
+		r.open--
+	}
+}
+
+// fill asks the reader for a further block.
+func (r *reading) fill(s *splitReading, now time.Duration) error {
+	if s.reader == nil {
+		rd, err := r.spec.Open(s.Split, s.at.Offset)
+		if err != nil {
+			return err
+		}
+		s.reader = rd
+		if ms, ok := rd.Next(); ok && s.at.Skip == 0 {
+			if t := s.timeOf(ms); t > s.next {
+				s.next = t // read only when its turn has come
+				return nil
+			}
+		}
+	}
+	s.at.Offset = s.reader.Offset()
+	b, err := s.reader.Read()
+	if r.spec.Live {
+		s.at.Promise = max(s.at.Promise, wire.TimerTime(r.clock.millis(now)))
+	}
+	s.block, s.i = b, min(s.at.Skip, b.N) // what a reopened split had emitted already is passed over
+	s.at.Skip -= s.i
+	switch {
+	case err == io.EOF && b.N == 0 && s.at.Skip > 0:
+		return fmt.Errorf("it ends at %+v, where %d records more were read before", s.at.Offset, s.at.Skip)
+	case err == io.EOF && b.N == 0:
+		r.end(s)
+	case err != nil && err != io.EOF:
+		return err
+	case b.N == 0:
+		s.waiting = true
+		s.next = s.timeOf(0)
+	case s.i == b.N:
+		s.next = s.lookAhead()
+	default:
+		s.next = s.timeOf(recordMillis(s.record()))
+	}
+	return nil
+}
+
+func (s *splitReading) record() Ptr { return at(s.block.Base, uintptr(s.i)*s.block.Stride) }
+
+// timeOf is τ of the split's next record, whose own time is ms: unique, increasing, and above what was promised.
+func (s *splitReading) timeOf(ms int64) wire.Time {
+	if ms > wire.MillisMax {
+		panic(fmt.Sprintf("split %d (%s): a record's time is %d ms, want at most %d", s.Ordinal, s.Name, ms, uint64(wire.MillisMax)))
+	}
+	tau := wire.At(uint64(max(ms, 0)), s.Ordinal, 1)
+	if s.at.Last > 0 {
+		tau = max(tau, s.at.Last.Next())
+	}
+	if p := s.at.Promise; tau < p {
+		tau = wire.At(p.Millis(), s.Ordinal, 1)
+		if tau < p {
+			tau = wire.At(p.Millis()+1, s.Ordinal, 1)
+		}
+	}
+	return tau
+}
+
+// emit sends records of one split along, as long as they lie below limit.
+func (t *Task) emit(s *splitReading, limit wire.Time, budget int) int {
+	c, h := &t.ctx, &t.insts[0].Emit
+	n, start := min(s.block.N, s.i+budget), s.i
+	for s.i < n && s.next < limit {
+		v := recordValue(s.record())
+		c.tau = s.next
+		c.hash = partition.HashUint64(uint64(s.next))
+		h.Fixed(c, v)
+		s.at.Last = s.next
+		s.i++
+		if s.i < s.block.N {
+			s.next = s.timeOf(recordMillis(s.record()))
+		}
+		if c.full || c.err != nil {
+			break
+		}
+	}
+	if s.i == s.block.N {
+		s.next = s.lookAhead()
+	}
+	t.insts[0].in += uint64(s.i - start)
+	return s.i - start
+}
+
+// lookAhead is a lower bound for the split's next time, without reading.
+func (s *splitReading) lookAhead() wire.Time {
+	if ms, ok := s.reader.Next(); ok {
+		return s.timeOf(ms)
+	}
+	return s.timeOf(0)
+}
+
+// splitStates is how far the source has read.
+func (r *reading) splitStates() []SplitState {
+	states := make([]SplitState, len(r.splits))
+	for i := range r.splits {
+		s := &r.splits[i]
+		states[i] = s.at
+		states[i].Skip += s.i
+	}
+	return states
+}
+
+// restore sets the splits to where a checkpoint had them.
+func (r *reading) restore(states []SplitState) error {
+	if err := r.close(); err != nil {
+		return err
+	}
+	r.splits, r.open = nil, 0
+	for _, at := range states {
+		var split Split
+		for _, s := range r.spec.Splits {
+			if s.Ordinal == at.Ordinal {
+				split = s
+			}
+		}
+		if split.Ordinal != at.Ordinal {
+			return fmt.Errorf("the checkpoint has a split %d that the source does not have", at.Ordinal)
+		}
+		s := splitReading{Split: split, at: at}
+		s.next = s.timeOf(0)
+		if !at.Ended {
+			r.open++
+		}
+		r.splits = append(r.splits, s)
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/state"
+	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// Task is one partition of an operator, with the stateless operators that are fused into it. It is passive: Run does
+// what can be done now. It belongs to one goroutine at a time; only Stats may be called from others.
+type Task struct {
+	Index int             // among the operator's tasks
+	Range partition.Range // of key hashes; of split ordinals for a source, whose tasks own splits instead
+
+	insts    []*Instance // the host operator first, then what is fused into it
+	channels []*Channel
+	heads    []wire.Time // of the channels, for scanning
+	logs     []*buffers.Log
+	reading  *reading
+	writer   SinkWriter
+
+	pos       wire.Time // every effect of everything below is in the state
+	published wire.Time
+	flow
+	timers timers
+	ctx    Ctx
+	items  []item
+	now    time.Duration
+	stats  Stats
+}
+
+// flow is what bounds a task's progress from outside.
+type flow struct {
+	hold     wire.Time // process nothing at or beyond
+	eoi       wire.Time // logical end of the input
+	allEnding bool      // it is known, since all channels, or all splits, have told theirs
+	noFinal   bool      // the job is being cancelled: pending timers do not fire at the end
+	closed    bool      // the sink has made its last commit
+	idle      bool      // the sink has been flushed since it last wrote
+	mark      []byte    // of the sink's last commit
+}
+
+// Instance is one operator object within a task: the bound handlers, tables and outputs.
+type Instance struct {
+	Spec     *Spec
+	Handlers []Handler // by port; set by Spec.Bind
+	Outs     []*Output
+
+	task *Task
+	Emit Handler // of a source: its Fixed sends a record's value along the output
+
+	tables []*state.Map
+	in     uint64
+	random random
+}
+
+// Config says how to make a task.
+type Config struct {
+	Index, Of int
+	Range     partition.Range
+	Specs     []*Spec // the host operator first; then those fused into it, each after the one that feeds it
+	Pool      *slab.Pool
+	Splits    []Split // the splits that a source's task reads
+	Clock     Clock   // when a source may release what
+}
+
+// New makes a task at position 0 with empty state. Outputs and channels are connected afterwards, then Open is called.
+func New(cfg Config) (*Task, error) {
+	t := &Task{Index: cfg.Index, Range: cfg.Range}
+	t.hold = wire.TimeMax
+	t.ctx.task = t
+	t.timers.init()
+	for _, s := range cfg.Specs {
+		in := &Instance{Spec: s, task: t, Handlers: make([]Handler, len(s.Ports))}
+		for range s.Outs {
+			in.Outs = append(in.Outs, &Output{inst: in})
+		}
+		t.insts = append(t.insts, in)
+	}
+	host := cfg.Specs[0]
+	if err := t.makeTables(host, cfg); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	t.Bind()
+	var err error
+	switch host.Kind {
+	case Source:
+		t.reading, err = newReading(host.Reading, cfg.Splits, cfg.Clock)
+	case Sink:
+		part := SinkPart{Index: cfg.Index, Of: cfg.Of, Range: cfg.Range}
+		var h Handler
+		t.writer, h, err = host.Writing.Open(part)
+		t.insts[0].Handlers[0] = h
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("operator %q, task %d: %w", host.ID, cfg.Index, err), t.Close())
+	}
+	return t, nil
+}
+
+// makeTables makes the tables of the host operator, and after them those of its timers.
+func (t *Task) makeTables(s *Spec, cfg Config) error {
+	for _, schema := range s.allTables() {
+		m, err := state.New(state.Config{Schema: schema, Range: cfg.Range, Pool: cfg.Pool, Owner: s.ID + "/" + schema.Name})
+		if err != nil {
+			return fmt.Errorf("operator %q, table %q: %w", s.ID, schema.Name, err)
+		}
+		t.insts[0].tables = append(t.insts[0].tables, m)
+	}
+	return nil
+}
+
+// allTables are the declared tables followed by one for each timer.
+func (s *Spec) allTables() []state.Schema {
+	all := slices.Clone(s.Tables)
+	for _, tm := range s.Timers {
+		schema := state.Schema{Name: "timer " + tm.Name, Key: state.Uint64, ValueSize: 8, Layout: wire.MustFixed[uint64]().LayoutFingerprint()}
+		if s.Key == KeyBytes {
+			schema.Key = state.Bytes
+		}
+		all = append(all, schema)
+	}
+	return all
+}
+
+// Bind builds the operator objects: at first, and again whenever they are to be forgotten ("amnesia"). Nothing that they
+// keep outside declared state survives it.
+func (t *Task) Bind() {
+	t.timers.tables = t.timers.tables[:0]
+	for i, in := range t.insts {
+		if i == 0 {
+			t.bindTimers()
+		}
+		if in.Spec.Bind != nil {
+			in.Spec.Bind(in)
+		}
+	}
+}
+
+func (t *Task) bindTimers() {
+	in := t.insts[0]
+	for i, decl := range in.Spec.Timers {
+		m := in.tables[len(in.Spec.Tables)+i]
+		tt := timerTable{name: decl.Name, keyed: in.Spec.Key == KeyBytes}
+		var err error
+		if tt.keyed {
+			tt.bytes, err = state.NewFixedKeyed[uint64](m)
+		} else {
+			tt.u64, err = state.NewFixed[uint64](m)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("BUG: timer %q of operator %q: %v", decl.Name, in.Spec.ID, err))
+		}
+		t.timers.tables = append(t.timers.tables, tt)
+	}
+}
+
+// Table is the instance's i-th declared table.
+func (in *Instance) Table(i int) *state.Map { return in.tables[i] }
+
+// OnTimer sets what the i-th declared timer does when it is due.
+func (in *Instance) OnTimer(i int, fire func(*Ctx)) { in.task.timers.tables[i].fire = fire }
+
+// Instance is the i-th operator of the task: 0 is the host.
+func (t *Task) Instance(i int) *Instance { return t.insts[i] }
+
+// Operator is the id of the host operator.
+func (t *Task) Operator() string { return t.insts[0].Spec.ID }
+
+// Position is the time below which every effect of everything is in the task's state.
+func (t *Task) Position() wire.Time { return t.pos }
+
+// Hold lets the task run exactly up to τ, where it waits; TimeMax lets it go on. It reports whether the task has not
+// passed τ yet: one that has cannot be held there.
+func (t *Task) Hold(tau wire.Time) bool {
+	if t.pos > tau {
+		return false
+	}
+	t.hold = tau
+	return true
+}
+
+// Cancel keeps pending timers from firing at the end of the input.
+func (t *Task) Cancel() { t.noFinal = true }
+
+// Connect adds an input channel, between two turns.
+func (t *Task) Connect(ch *Channel) {
+	t.channels = append(t.channels, ch)
+	slices.SortStableFunc(t.channels, func(a, b *Channel) int {
+		switch {
+		case a.ID.Port != b.ID.Port:
+			return a.ID.Port - b.ID.Port
+		case a.ID.Up != b.ID.Up:
+			return cmp(a.ID.Up, b.ID.Up)
+		}
+		return cmp(uint64(a.Start), uint64(b.Start))
+	})
+	t.heads = make([]wire.Time, len(t.channels))
+}
+
+// Channels are the input channels, in order of port, upstream range and start.
+func (t *Task) Channels() []*Channel { return t.channels }
+
+// Switch ends the given channels at τ = at, where their successors take over. What came at or after at is dropped and
+// must come again from the successors. It fails with *PassedError where the task has gone beyond at.
+func (t *Task) Switch(at wire.Time, ended []*Channel, successors []*Channel) error {
+	if t.pos > at {
+		return &PassedError{Position: t.pos, At: at}
+	}
+	ending, eoi := true, wire.Time(0)
+	for _, ch := range ended {
+		ch.End = min(ch.End, at)
+		if ch.front >= ch.End {
+			ch.front = wire.TimeMax
+		}
+		ending, eoi = ending && ch.ending, max(eoi, ch.eoi)
+	}
+	for _, ch := range successors {
+		if ending {
+			ch.ending, ch.eoi = true, eoi // what their predecessors have told holds for them
+		}
+		t.Connect(ch)
+	}
+	t.prune()
+	return nil
+}
+
+// PassedError says that a task has gone beyond the time at which something was to happen.
+type PassedError struct{ Position, At wire.Time }
+
+// Error says where the task is and where it was wanted.
+func (e *PassedError) Error() string {
+	return fmt.Sprintf("the task is at %v, beyond %v: a later time is wanted", e.Position, e.At)
+}
+
+// prune forgets channels whose validity is over.
+func (t *Task) prune() {
+	t.channels = slices.DeleteFunc(t.channels, func(ch *Channel) bool { return ch.End <= t.pos || ch.Start >= ch.End })
+	t.heads = make([]wire.Time, len(t.channels))
+}
+
+// Route sets where the tuples of one edge of one output of one instance go, between two turns.
+func (t *Task) Route(instance, out, edge int, table *partition.Table, logs []*buffers.Log) {
+	t.insts[instance].Outs[out].Edges[edge].Route(table, logs)
+	t.logs = t.logs[:0]
+	for _, in := range t.insts {
+		for _, o := range in.Outs {
+			for i := range o.Edges {
+				t.logs = append(t.logs, o.Edges[i].logs...)
+			}
+		}
+	}
+}
+
+// Fuse leads an output straight into port 0 of a fused instance of the same task.
+func (t *Task) Fuse(instance, out, into int) {
+	in := t.insts[into]
+	e := Edge{Into: &in.Handlers[0], inst: in}
+	o := t.insts[instance].Outs[out]
+	o.Edges = append(o.Edges, e)
+}
+
+// Close releases the state and ends readers and writers. Logs belong to who made them.
+func (t *Task) Close() error {
+	var errs []error
+	for _, in := range t.insts {
+		for _, m := range in.tables {
+			errs = append(errs, m.Close())
+		}
+		in.tables = nil
+	}
+	if t.reading != nil {
+		errs = append(errs, t.reading.close())
+	}
+	if t.writer != nil && !t.closed {
+		t.closed = true
+		errs = append(errs, t.writer.Close())
+	}
+	return errors.Join(errs...)
+}

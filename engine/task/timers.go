@@ -1,0 +1,185 @@
+package task
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"github.com/fullspate/spate/state"
+	"github.com/fullspate/spate/wire"
+)
+
+// timerTable is the state of one declared timer: for each key at most one due time, in ms since the epoch.
+type timerTable struct {
+	name  string
+	fire  func(*Ctx)
+	keyed bool // by bytes
+	u64   state.Fixed[uint64]
+	bytes state.FixedKeyed[uint64]
+}
+
+func (tt *timerTable) get(hash uint64, key []byte) (ms uint64, ok bool) {
+	var v *uint64
+	if tt.keyed {
+		v = tt.bytes.Get(state.Key{H1: hash, Key: key})
+	} else {
+		v = tt.u64.Get(hash)
+	}
+	if v == nil {
+		return 0, false
+	}
+	return *v, true
+}
+
+func (tt *timerTable) set(hash uint64, key []byte, ms uint64) {
+	var v *uint64
+	if tt.keyed {
+		v, _ = tt.bytes.Upsert(state.Key{H1: hash, Key: key})
+	} else {
+		v, _ = tt.u64.Upsert(hash)
+	}
+	*v = ms
+}
+
+func (tt *timerTable) delete(hash uint64, key []byte) {
+	if tt.keyed {
+		tt.bytes.Delete(state.Key{H1: hash, Key: key})
+	} else {
+		tt.u64.Delete(hash)
+	}
+}
+
+// timers are the pending timers of a task. The tables are the truth and are checkpointed; the agenda is an index over
+// them by due time, made again from them on restore. An entry of the agenda counts only while its table agrees, so that
+// moving or cancelling a timer never searches the agenda.
+type timers struct {
+	next   wire.Time // the least due time that may be in the agenda; TimeMax for none
+	tables []timerTable
+	agenda map[uint64]*bucket // by due ms
+	dues   dueHeap
+	free   []*bucket
+}
+
+// bucket lists what may be due at one time.
+type bucket struct {
+	hashes []uint64
+	tables []uint16
+	keys   [][]byte // copies, where keyed by bytes
+}
+
+type dueHeap []uint64
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(uint64)) }
+func (h *dueHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}
+
+func (ts *timers) init() { ts.next, ts.agenda = wire.TimeMax, map[uint64]*bucket{} }
+
+// add enters a timer in the agenda.
+func (ts *timers) add(table int, hash uint64, key []byte, ms uint64) {
+	b := ts.agenda[ms]
+	if b == nil {
+		if n := len(ts.free); n > 0 {
+			b, ts.free = ts.free[n-1], ts.free[:n-1]
+		} else {
+			b = &bucket{}
+		}
+		ts.agenda[ms] = b
+		heap.Push(&ts.dues, ms)
+		ts.next = wire.TimerTime(ts.dues[0])
+	}
+	b.hashes, b.tables = append(b.hashes, hash), append(b.tables, uint16(table))
+	if ts.tables[table].keyed {
+		b.keys = append(b.keys, append([]byte(nil), key...))
+	}
+}
+
+// collect takes the timers that are due at tau off the agenda.
+func (ts *timers) collect(tau wire.Time, items *[]item) {
+	if ts.next != tau {
+		return
+	}
+	ms := heap.Pop(&ts.dues).(uint64)
+	b := ts.agenda[ms]
+	delete(ts.agenda, ms)
+	for i, hash := range b.hashes {
+		tt := &ts.tables[b.tables[i]]
+		var key []byte
+		if tt.keyed {
+			key = b.keys[i]
+		}
+		if due, ok := tt.get(hash, key); ok && due == ms {
+			*items = append(*items, item{hash: hash, ord: uint64(b.tables[i]), key: key, port: b.tables[i]})
+		}
+	}
+	b.hashes, b.tables, b.keys = b.hashes[:0], b.tables[:0], nil
+	if cap(b.hashes) <= itemsKept {
+		ts.free = append(ts.free, b)
+	}
+	ts.next = wire.TimeMax
+	if len(ts.dues) > 0 {
+		ts.next = wire.TimerTime(ts.dues[0])
+	}
+}
+
+// fire runs a timer's callback. The timer is no longer pending when it does. One that was cancelled or moved by what
+// was done before it in the same step is not due any more.
+func (ts *timers) fire(c *Ctx, table int) {
+	tt := &ts.tables[table]
+	due, ok := tt.get(c.hash, c.key)
+	if !ok || due != c.tau.Millis() {
+		return
+	}
+	tt.delete(c.hash, c.key)
+	tt.fire(c)
+}
+
+// SetTimer sets the timer for the current key to due, a time since the job's epoch in whole ms beyond the current step;
+// a timer that was pending for the key is moved.
+func (c *Ctx) SetTimer(table int, due time.Duration) {
+	ts := &c.task.timers
+	tt := &ts.tables[table]
+	ms := uint64(due / time.Millisecond)
+	if due < 0 || ms > wire.MillisMax || wire.TimerTime(ms) <= c.tau {
+		c.Fail(fmt.Errorf("timer %q set for %v, want a time beyond the current step (%v)", tt.name, due, c.tau))
+		return
+	}
+	if c.final {
+		return
+	}
+	if old, ok := tt.get(c.hash, c.key); ok && old == ms {
+		return
+	}
+	tt.set(c.hash, c.key, ms)
+	ts.add(table, c.hash, c.key, ms)
+}
+
+// CancelTimer forgets the timer of the current key.
+func (c *Ctx) CancelTimer(table int) { c.task.timers.tables[table].delete(c.hash, c.key) }
+
+// TimerDue is when the timer of the current key is due.
+func (c *Ctx) TimerDue(table int) (time.Duration, bool) {
+	ms, ok := c.task.timers.tables[table].get(c.hash, c.key)
+	return time.Duration(ms) * time.Millisecond, ok
+}
+
+// rebuild makes the agenda again from the tables.
+func (ts *timers) rebuild() {
+	ts.init()
+	ts.dues, ts.free = nil, nil
+	for i := range ts.tables {
+		tt := &ts.tables[i]
+		if tt.keyed {
+			tt.bytes.All(func(k state.Key, ms *uint64) bool { ts.add(i, k.H1, k.Key, *ms); return true })
+		} else {
+			tt.u64.All(func(h uint64, ms *uint64) bool { ts.add(i, h, nil, *ms); return true })
+		}
+	}
+}

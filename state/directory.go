@@ -1,0 +1,206 @@
+package state
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// bound is a point in the space of identities' hashes.
+type bound struct{ h1, h2 uint64 }
+
+const hashMax = 1<<64 - 1
+
+func (a bound) less(b bound) bool { return a.h1 < b.h1 || a.h1 == b.h1 && a.h2 < b.h2 }
+
+// next is the smallest bound above a, which must not be the greatest of all.
+func (a bound) next() bound {
+	if a.h2 == hashMax {
+		return bound{a.h1 + 1, 0}
+	}
+	return bound{a.h1, a.h2 + 1}
+}
+
+// prev is the greatest bound below a, which must not be the least of all.
+func (a bound) prev() bound {
+	if a.h2 == 0 {
+		return bound{a.h1 - 1, hashMax}
+	}
+	return bound{a.h1, a.h2 - 1}
+}
+
+// directory finds the segment of a hash. The range of h1 is cut into equal
+// cells, about two for each segment; a cell knows the segment in which it
+// begins, and from there the chain of segments is followed. With hashed keys
+// nearly every cell lies in one segment. Where it does not (many sub-keys under
+// one key), the segments that begin in the cell are kept as a sorted run.
+type directory struct {
+	first, last uint64 // range of h1
+	shift       uint64 // h1-first >> shift is the cell
+	cells       []*segment
+	head        *segment
+	segments    int
+}
+
+// run holds the segments that begin inside a cell, in order.
+type run struct {
+	his  []bound
+	segs []*segment
+}
+
+// walkMax is how many segments are followed one by one before a run is built:
+// a walk costs a cache miss a step, a run three or four compares in one array.
+const walkMax = 4
+
+// newDirectory indexes the chain that begins at head.
+func newDirectory(first, last uint64, head *segment) *directory {
+	d := &directory{first: first, last: last, head: head}
+	for s := head; s != nil; s = s.next {
+		d.segments++
+	}
+	d.index()
+	return d
+}
+
+// index makes the cells anew for the present number of segments.
+func (d *directory) index() {
+	want := uint64(2 * d.segments)
+	span := d.last - d.first
+	d.shift = uint64(max(0, bits.Len64(span)-bits.Len64(want-1)))
+	d.cells = make([]*segment, span>>d.shift+1)
+	for s := d.head; s != nil; s = s.next {
+		s.run = nil
+		d.paint(s, s)
+	}
+}
+
+// paint makes the cells that begin in s, and belong to old, point to s.
+func (d *directory) paint(s, old *segment) {
+	from, to := d.cellOf(s.lo.h1), d.cellOf(s.hi1)
+	if d.cellStart(from).less(s.lo) && from < to {
+		from++
+	}
+	for c := from; c <= to; c++ {
+		if d.cellStart(c).less(s.lo) {
+			continue
+		}
+		if p := d.cells[c]; p == old || p == nil {
+			d.cells[c] = s
+		}
+	}
+}
+
+func (d *directory) cellOf(h1 uint64) uint64 { return (h1 - d.first) >> d.shift }
+
+func (d *directory) cellStart(c uint64) bound { return bound{d.first + c<<d.shift, 0} }
+
+// find1 is the segment of h1 in a map without sub-keys.
+func (d *directory) find1(h1 uint64) *segment {
+	c := (h1 - d.first) >> d.shift
+	if c < uint64(len(d.cells)) {
+		if s := d.cells[c]; h1 <= s.hi1 {
+			return s
+		}
+	}
+	return d.follow(bound{h1, 0})
+}
+
+// find2 is the segment of (h1, h2).
+func (d *directory) find2(h1, h2 uint64) *segment {
+	c := (h1 - d.first) >> d.shift
+	if c < uint64(len(d.cells)) {
+		if s := d.cells[c]; h1 < s.hi1 || h1 == s.hi1 && h2 <= s.hi2 {
+			return s
+		}
+	}
+	return d.follow(bound{h1, h2})
+}
+
+// follow finds b's segment behind the one in which b's cell begins.
+func (d *directory) follow(b bound) *segment {
+	if b.h1 < d.first || b.h1 > d.last {
+		panic(fmt.Sprintf("BUG: hash %016x is outside of the map's range %016x-%016x", b.h1, d.first, d.last))
+	}
+	c := d.cellOf(b.h1)
+	first := d.cells[c]
+	if first.run == nil {
+		s := first
+		for range walkMax {
+			if !s.hi().less(b) {
+				return s
+			}
+			s = s.next
+		}
+		first.run = d.runOf(first, c)
+	}
+	return first.run.find(b)
+}
+
+// runOf collects the segments that begin in cell c after the first one.
+func (d *directory) runOf(first *segment, c uint64) *run {
+	r := new(run)
+	for s := first.next; s != nil && d.cellOf(s.lo.h1) == c; s = s.next {
+		r.his = append(r.his, s.hi())
+		r.segs = append(r.segs, s)
+	}
+	return r
+}
+
+func (r *run) find(b bound) *segment {
+	lo, hi := 0, len(r.his)-1
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if r.his[mid].less(b) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return r.segs[lo]
+}
+
+// forget drops the runs that may hold s or its bounds.
+func (d *directory) forget(s *segment) {
+	s.run = nil
+	d.cells[d.cellOf(s.lo.h1)].run = nil
+	d.cells[d.cellOf(s.hi1)].run = nil
+}
+
+// insertAfter puts r, whose range s has just given up, behind s.
+func (d *directory) insertAfter(s, r *segment) {
+	d.forget(s)
+	r.prev, r.next = s, s.next
+	if r.next != nil {
+		r.next.prev = r
+	}
+	s.next = r
+	d.paint(r, s)
+	d.forget(r)
+	d.segments++
+	if d.segments > len(d.cells) {
+		d.index()
+	}
+}
+
+// remove takes s out and gives its range to its neighbour into.
+func (d *directory) remove(s, into *segment) {
+	d.forget(s)
+	d.forget(into)
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		d.head = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	if into == s.prev {
+		into.setHi(s.hi())
+	} else {
+		into.lo = s.lo
+	}
+	d.segments--
+	d.paint(into, s)
+}
+
+// locate is the segment of b for rarely taken paths.
+func (d *directory) locate(b bound) *segment { return d.find2(b.h1, b.h2) }

@@ -1,0 +1,277 @@
+//go:build unix
+
+package state
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+)
+
+// benchBytes is how large maps are in benchmarks of snapshots and splits. The
+// published numbers are of 1 GiB:
+//
+//	SPATE_STATE_MIB=1024 go test ./state -run xxx -bench 'Snapshot|Split' -benchtime 1x
+func benchBytes(b *testing.B) int64 {
+	mib := int64(16)
+	if s := os.Getenv("SPATE_STATE_MIB"); s != "" {
+		n, err := strconv.ParseInt(s, 10, 32)
+		if err != nil || n < 1 {
+			b.Fatalf("SPATE_STATE_MIB is %q, must be a number of MiB", s)
+		}
+		mib = n
+	}
+	return mib << 20
+}
+
+// filled is a map with about that many bytes of records.
+func filled(b *testing.B, bytes int64) (*Map, Fixed[val32], int) {
+	n := int(bytes / 40)
+	m := benchMap[val32](b, Uint64, None, int64(n))
+	f, err := NewFixed[val32](m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range n {
+		v, _ := f.Upsert(partition.HashUint64(uint64(i)))
+		v.A = uint64(i)
+	}
+	return m, f, n
+}
+
+// threadTime is the processor time of the thread, which must be locked.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		panic(err)
+	}
+	return time.Duration(ts.Nano())
+}
+
+// paced is an owner's loop: writes at a rate, and between batches of them
+// whatever else it is given to do.
+type paced struct {
+	f      Fixed[val32]
+	n      int
+	rate   float64 // writes per second
+	r      *rand.Rand
+	stalls *hdrhistogram.Histogram // ns from turn to turn
+	wrote  int
+}
+
+// run goes on for d, or as long as also says true.
+func (p *paced) run(d time.Duration, also func() bool) {
+	start := time.Now()
+	last := start
+	wrote := 0
+	for {
+		now := time.Now()
+		_ = p.stalls.RecordValue(int64(now.Sub(last)))
+		last = now
+		elapsed := now.Sub(start)
+		if elapsed >= d && (also == nil || !also()) || elapsed > time.Minute {
+			break
+		}
+		due := min(int(elapsed.Seconds()*p.rate), wrote+256)
+		for ; wrote < due; wrote++ {
+			p.f.Mut(partition.HashUint64(p.r.Uint64N(uint64(p.n)))).B++
+		}
+		if elapsed < d && also != nil {
+			also()
+		}
+	}
+	p.wrote += wrote
+}
+
+// BenchmarkSnapshot takes a base and a delta under 1 M writes/s. It reports the
+// slices that they take from the owner's loop, by the clock and in processor
+// time, and the gaps between the loop's turns, with snapshots and without, of
+// the same length.
+func BenchmarkSnapshot(b *testing.B) {
+	m, f, n := filled(b, benchBytes(b))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for b.Loop() {
+		ours, cpu := hdrhistogram.New(1, 1e10, 3), hdrhistogram.New(1, 1e10, 3)
+		with := paced{f: f, n: n, rate: 1e6, r: rand.New(rand.NewPCG(1, 1)), stalls: hdrhistogram.New(1, 1e11, 3)}
+		without := with
+		without.stalls = hdrhistogram.New(1, 1e11, 3)
+		var spent time.Duration
+		for i, kind := range []Kind{Base, Delta} {
+			start := time.Now()
+			s, err := m.Freeze(kind, wire.Time(i+1))
+			if err != nil {
+				b.Fatal(err)
+			}
+			freeze := time.Since(start)
+			s.SetBacklog(64 << 20)
+			encoded := make(chan error, 1)
+			go func() {
+				_, err := s.Encode(io.Discard, S2)
+				encoded <- err
+			}()
+			with.run(0, func() bool {
+				start, used := time.Now(), threadTime()
+				done := s.Step(100*time.Microsecond, time.Now)
+				_ = cpu.RecordValue(int64(threadTime() - used))
+				_ = ours.RecordValue(int64(time.Since(start)))
+				return !done
+			})
+			if err := <-encoded; err != nil {
+				b.Fatal(err)
+			}
+			took := time.Since(start)
+			spent += took
+			b.ReportMetric(float64(freeze.Nanoseconds()), fmt.Sprintf("%v-freeze-ns", kind))
+			b.ReportMetric(took.Seconds(), fmt.Sprintf("%v-s", kind))
+			with.run(200*time.Millisecond, nil) // changes for the delta
+		}
+		without.run(spent, nil)
+		µs := func(h *hdrhistogram.Histogram, q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
+		b.ReportMetric(µs(ours, 99.99), "slice-p99.99-µs")
+		b.ReportMetric(µs(cpu, 99.99), "slice-cpu-p99.99-µs")
+		b.ReportMetric(µs(ours, 50), "slice-p50-µs")
+		b.ReportMetric(µs(with.stalls, 99.99), "turn-p99.99-µs")
+		b.ReportMetric(µs(without.stalls, 99.99), "turn-without-p99.99-µs")
+		b.ReportMetric(float64(with.stalls.Max())/1000, "turn-max-µs")
+		b.ReportMetric(float64(without.stalls.Max())/1000, "turn-without-max-µs")
+		b.ReportMetric(float64(ours.TotalCount()), "slices")
+	}
+}
+
+// BenchmarkSplit cuts a map at four random hashes, and merges the parts again.
+func BenchmarkSplit(b *testing.B) {
+	m, f, n := filled(b, benchBytes(b))
+	r := rand.New(rand.NewPCG(3, 3))
+	var split, merge []float64
+	whole := m
+	for b.Loop() {
+		cuts := []uint64{r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64()}
+		slices.Sort(cuts)
+		before := whole.Segments()
+		start := cpuTime()
+		parts, err := whole.Split(cuts...)
+		split = append(split, (cpuTime()-start).Seconds()*1e3)
+		if err != nil {
+			b.Fatal(err)
+		}
+		start = cpuTime()
+		whole, err = Merge(parts...)
+		merge = append(merge, (cpuTime()-start).Seconds()*1e3)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if whole.Segments() > before+len(cuts) || int(whole.Len()) != n {
+			b.Fatalf("%d segments became %d", before, whole.Segments())
+		}
+	}
+	*m = *whole // for the clean-up, and the handle
+	if f.Get(partition.HashUint64(1)) == nil {
+		b.Fatal("lost a record")
+	}
+	b.ReportMetric(median(split), "split-ms")
+	b.ReportMetric(median(merge), "merge-ms")
+	b.ReportMetric(float64(m.Segments()), "segments")
+}
+
+// BenchmarkGrow inserts into a map that was not presized. Growth is done by the
+// insertion that needs it; the longest of them are reported.
+func BenchmarkGrow(b *testing.B) {
+	n := int(benchBytes(b) / 40)
+	m := benchMap[val32](b, Uint64, None, 0)
+	f, err := NewFixed[val32](m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	key := uint64(0)
+	for b.Loop() {
+		longest := hdrhistogram.New(1, 1e10, 3)
+		var spent time.Duration
+		const group = 64
+		for i := 0; i < n; i += group {
+			start := threadTime()
+			for range group {
+				v, _ := f.Upsert(partition.HashUint64(key))
+				v.A = key
+				key++
+			}
+			d := threadTime() - start
+			spent += d
+			_ = longest.RecordValue(int64(d))
+		}
+		b.ReportMetric(float64(spent.Nanoseconds())/float64(n), "insert-ns")
+		b.ReportMetric(float64(longest.ValueAtQuantile(99.9))/1000, "group-of-64-p99.9-µs")
+		b.ReportMetric(float64(longest.Max())/1000, "group-of-64-max-µs")
+	}
+	b.ReportMetric(float64(m.MemoryBytes())/float64(m.Len()), "B/record")
+}
+
+// BenchmarkSubKeys writes, and iterates over, maps with few keys of many
+// sub-keys and many keys of few.
+func BenchmarkSubKeys(b *testing.B) {
+	for _, shape := range []struct{ keys, subs int }{{100, 25000}, {10_000, 250}, {800_000, 3}} {
+		b.Run(fmt.Sprintf("%dx%d", shape.keys, shape.subs), func(b *testing.B) {
+			if testing.Short() {
+				shape.subs = max(1, shape.subs/100)
+				shape.keys = max(10, shape.keys/100)
+			}
+			m := benchMap[val32](b, Uint64, Uint64, 0)
+			f, err := NewFixedSub[val32](m)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n := shape.keys * shape.subs
+			hash := func(i int) (uint64, uint64) {
+				return partition.HashUint64(uint64(i % shape.keys)), partition.HashUint64(uint64(i / shape.keys))
+			}
+			start := cpuTime()
+			for i := range n {
+				v, _ := f.Upsert(hash(i))
+				v.A = uint64(i)
+			}
+			b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "insert-ns")
+			r := rand.New(rand.NewPCG(1, 1))
+			var writes, walks, sweeps []float64
+			for b.Loop() {
+				const ops = 100_000
+				start := cpuTime()
+				for range ops {
+					f.Mut(hash(r.IntN(n))).B++
+				}
+				writes = append(writes, float64((cpuTime()-start).Nanoseconds())/ops)
+				seen, keys := 0, max(1, 20_000/shape.subs)
+				start = cpuTime()
+				for range keys {
+					f.Each(partition.HashUint64(uint64(r.IntN(shape.keys))), func(uint64, *val32) bool { seen++; return true })
+				}
+				walks = append(walks, float64((cpuTime()-start).Nanoseconds())/float64(keys))
+				start = cpuTime()
+				for range keys {
+					f.DeleteIf(partition.HashUint64(uint64(r.IntN(shape.keys))), func(uint64, *val32) bool { return false })
+				}
+				sweeps = append(sweeps, float64((cpuTime()-start).Nanoseconds())/float64(keys))
+				if seen != keys*shape.subs {
+					b.Fatalf("saw %d records of %d", seen, keys*shape.subs)
+				}
+			}
+			b.ReportMetric(median(writes), "rmw-ns")
+			b.ReportMetric(median(walks), "each-ns/key")
+			b.ReportMetric(median(sweeps), "deleteif-ns/key")
+			b.ReportMetric(float64(m.MemoryBytes())/float64(m.Len()), "B/record")
+		})
+	}
+}

@@ -1,0 +1,366 @@
+package state
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// Sizes of segments. Iteration, growth and copies work on one segment at a
+// time, so its size bounds every pause; 128 KiB are copied in 10-20 µs. Smaller
+// ones make the directory and the segments' heads fall out of the cache.
+const (
+	slotsBytesMin = slab.SizeMin
+	slotsBytesMax = 128 << 10
+
+	// A segment grows when more than 13/16 of its home slots would be taken,
+	// and is made with less than 11/16 of them taken: between them lies one
+	// step of the size classes (ratio 1.25 at most).
+	fullNum, roomyNum, loadDen = 13, 11, 16
+)
+
+// segment is an open-addressing table in one slab, for the identities from lo
+// to hi. The first 64 bytes are what a look-up needs.
+type segment struct {
+	slots pointer // the first slot
+	dirty pointer // words of track.dirty
+	homes uint64  // slots that can be homes; a tail of slots for overflow follows
+	empty uint64  // h1 of an empty slot: a hash outside of the segment's range
+	hi1   uint64  // upper bound, inclusive
+	hi2   uint64
+	shift uint64 // h2 >> shift takes part in placing: see spread.go
+	mark  uint32 // equals Map.epoch when writes need no preparation
+	count uint32 // records
+
+	lo    bound
+	prev  *segment
+	next  *segment
+	run   *run       // see directory
+	look  uint32     // records from which the spread is worth another look
+	slab  *slab.Slab // nil when there is no record
+	total uint32     // slots, the last of which is always empty
+	limit uint32     // records that it takes before it grows
+	track tracking
+	heap  blobHeap
+}
+
+func (s *segment) hi() bound { return bound{s.hi1, s.hi2} }
+
+func (s *segment) setHi(b bound) { s.hi1, s.hi2 = b.h1, b.h2 }
+
+// Multipliers that place records: odd, with well-mixed bits.
+const (
+	mix1 = 0x9e3779b97f4a7c15
+	mix2 = 0xd6e8feb86659fd93
+)
+
+// home is the slot at which a look-up for (h1, h2) begins. Hashes in a segment
+// share their leading bits, so it is taken from a product, whose leading bits
+// depend on all others.
+func home1(h1, homes uint64) uint64 {
+	i, _ := bits.Mul64(h1*mix1, homes)
+	return i
+}
+
+func (s *segment) home2(h1, h2 uint64) uint64 {
+	i, _ := bits.Mul64(h1*mix1+h2>>(s.shift&63)*mix2, s.homes)
+	return i
+}
+
+// tailOf is how many slots behind the homes take overflow, so that no look-up
+// wraps around; the very last one stays empty and ends every look-up.
+func tailOf(total uint64) uint64 { return min(total/2, 8+total/64) }
+
+// newSegment makes an empty segment without a slab.
+func (m *Map) newSegment(lo, hi bound) *segment {
+	s := &segment{lo: lo, shift: spreadFirst}
+	s.setHi(hi)
+	m.vacate(s)
+	s.mark, s.track.rolled = m.epoch, m.epoch
+	return s
+}
+
+// vacate leaves s without slots; its slab must have been put back.
+func (m *Map) vacate(s *segment) {
+	s.empty = emptyMark(s.lo, s.hi())
+	void := m.void0
+	if s.empty != 0 {
+		void = m.void1
+	}
+	s.slots, s.dirty = void, m.voidDirty
+	s.slab, s.homes, s.total, s.limit, s.count = nil, 1, 1, 0, 0
+	s.track.dirty, s.track.fresh, s.track.pend = nil, nil, nil
+}
+
+// emptyMark is a hash that no record from lo to hi has.
+func emptyMark(lo, hi bound) uint64 {
+	switch {
+	case lo.h1 > 0:
+		return 0
+	case hi.h1 < hashMax:
+		return hashMax
+	}
+	panic("BUG: a segment must not span all hashes")
+}
+
+// slotsBytesFor is the size class in which records have room.
+func (m *Map) slotsBytesFor(records int) int {
+	slots := uint64(records)*loadDen/roomyNum + 1
+	slots += tailOf(slots) + 1
+	return max(slab.ClassSize(int(slots*m.lay.stride)), slotsBytesMin)
+}
+
+// equip gives s a slab of at least size bytes and trackers, all slots empty.
+func (m *Map) equip(s *segment, size int) {
+	s.slab = m.get(size)
+	total := uint64(s.slab.Size()) / m.lay.stride
+	s.slots = s.slab.Ptr()
+	s.homes, s.total, s.count = total-tailOf(total), uint32(total), 0
+	s.limit = uint32(s.homes * fullNum / loadDen)
+	s.empty = emptyMark(s.lo, s.hi())
+	fillEmpty(s.slots, total, m.lay.stride, s.empty)
+	s.track.make(total)
+	s.dirty = s.track.words()
+}
+
+// makeRoom is called when s cannot take one more record: its slots are full,
+// or its heap has no room for blob bytes. It grows or splits; the caller looks
+// up the segment and the slot again.
+func (m *Map) makeRoom(s *segment, blob int, slotsFull bool) {
+	m.capture(s)
+	if !slotsFull {
+		if s.heap.live()+blob <= heapBytesMax || !m.splitSegment(s) {
+			m.resizeHeap(s, blob)
+		}
+		return
+	}
+	size := m.slotsBytesFor(int(s.count) + 1)
+	if s.slab != nil {
+		size = max(size, slab.ClassSize(s.slab.Size()+1))
+	}
+	if size > slotsBytesMax && m.splitSegment(s) {
+		return
+	}
+	m.resize(s, size)
+}
+
+// slotsBytesHard bounds a segment that cannot be split since all its records
+// have the same hash.
+const slotsBytesHard = 16 << 20
+
+// resize moves the records of s to a slab of size bytes.
+func (m *Map) resize(s *segment, size int) {
+	if size > slotsBytesHard {
+		panic(&LimitError{Table: m.schema.Name, Reason: fmt.Sprintf("more than %d records share the hash %016x", s.count, s.lo.h1)})
+	}
+	old := *s
+	m.equip(s, size)
+	for i := range uint64(old.total) {
+		p := advance(old.slots, i*m.lay.stride)
+		if h1At(p) != old.empty {
+			m.adopt(s, p, &old, i)
+		}
+	}
+	m.put(old.slab)
+}
+
+// adopt copies the record p in slot i of from into s, with its marks. The blob
+// stays where it is. It returns the new slot.
+func (m *Map) adopt(s *segment, p pointer, from *segment, i uint64) pointer {
+	at := m.freeSlot(s, p)
+	q := advance(s.slots, at*m.lay.stride)
+	copySlot(q, p, m.lay.stride)
+	s.track.inherit(at, &from.track, i)
+	s.count++
+	return q
+}
+
+// freeSlot is an empty slot for the record at p, which s does not hold. The
+// tail makes it all but impossible that none is left behind the home; then s
+// grows.
+func (m *Map) freeSlot(s *segment, p pointer) uint64 {
+	for {
+		i := m.homeOf(s, p)
+		for h1At(advance(s.slots, i*m.lay.stride)) != s.empty {
+			i++
+		}
+		if i < uint64(s.total)-1 {
+			return i
+		}
+		m.resize(s, slab.ClassSize(s.slab.Size()+1))
+	}
+}
+
+// homeOf is the home slot in s of the record at p.
+func (m *Map) homeOf(s *segment, p pointer) uint64 {
+	if m.lay.hasSub {
+		return s.home2(h1At(p), h2At(p))
+	}
+	return home1(h1At(p), s.homes)
+}
+
+// each calls fn with every record of s, in the order of slots.
+func (m *Map) each(s *segment, fn func(i uint64, p pointer)) {
+	for i := range uint64(s.total) {
+		if p := advance(s.slots, i*m.lay.stride); h1At(p) != s.empty {
+			fn(i, p)
+		}
+	}
+}
+
+// boundAt is the hash of the record at p.
+func (m *Map) boundAt(p pointer) bound {
+	if m.lay.hasSub {
+		return bound{h1At(p), h2At(p)}
+	}
+	return bound{h1At(p), 0}
+}
+
+// splitSegment splits s in two, if not all its records have the same hash.
+func (m *Map) splitSegment(s *segment) bool {
+	cut, ok := m.chooseCut(s)
+	if ok {
+		m.splitAt(s, cut)
+	}
+	return ok
+}
+
+// chooseCut prefers the middle of the range at a power of two, so that cells of
+// the directory keep lying in one segment; where that leaves less than a
+// quarter of the records on one side, it takes the median.
+func (m *Map) chooseCut(s *segment) (bound, bool) {
+	first := m.dir.first
+	if x := (s.lo.h1 - first) ^ (s.hi1 - first); x != 0 {
+		bit := bits.Len64(x) - 1
+		cut := bound{first + (s.hi1-first)>>bit<<bit, 0}
+		left := 0
+		m.each(s, func(_ uint64, p pointer) {
+			if h1At(p) < cut.h1 {
+				left++
+			}
+		})
+		if n := int(s.count); left >= n/4 && left <= n-n/4 && left > 0 && left < n {
+			return cut, true
+		}
+	}
+	refs := m.order.refs[:0]
+	m.each(s, func(i uint64, p pointer) {
+		b := m.boundAt(p)
+		refs = append(refs, ref{h1: b.h1, h2: b.h2, slot: uint32(i)})
+	})
+	m.order.refs = refs
+	m.order.sort(refs, nil)
+	for i := len(refs) / 2; i < len(refs); i++ {
+		if b := refs[i].bound(); refs[0].bound().less(b) {
+			return b, true
+		}
+	}
+	return bound{}, false
+}
+
+// splitAt moves the records from cut on to a new segment. s must have been
+// captured.
+func (m *Map) splitAt(s *segment, cut bound) {
+	left := 0
+	m.each(s, func(_ uint64, p pointer) {
+		if m.boundAt(p).less(cut) {
+			left++
+		}
+	})
+	old := *s
+	r := m.newSegment(cut, s.hi())
+	r.mark, r.track.rolled, r.shift = s.mark, s.track.rolled, s.shift
+	s.setHi(cut.prev())
+	m.vacate(s)
+	s.heap = blobHeap{}
+	if left > 0 {
+		m.equip(s, m.slotsBytesFor(left))
+	}
+	if right := int(old.count) - left; right > 0 {
+		m.equip(r, m.slotsBytesFor(right))
+	}
+	m.each(&old, func(i uint64, p pointer) {
+		to := s
+		if !m.boundAt(p).less(cut) {
+			to = r
+		}
+		m.moveRecord(to, p, &old, i)
+	})
+	s.track.deleted, r.track.deleted = m.cutDeleted(old.track.deleted, cut)
+	m.put(old.slab)
+	m.put(old.heap.slab)
+	m.dir.insertAfter(s, r)
+}
+
+// moveRecord copies a record with its blob to another segment.
+func (m *Map) moveRecord(to *segment, p pointer, from *segment, i uint64) {
+	if !m.lay.blobs() {
+		m.adopt(to, p, from, i)
+		return
+	}
+	blob := from.heap.bytes(refAt(p, m.lay.ref))
+	if !to.heap.fits(len(blob)) {
+		m.resizeHeap(to, max(len(blob), from.heap.live()*5/8-to.heap.top))
+	}
+	setRef(m.adopt(to, p, from, i), m.lay.ref, to.heap.add(blob))
+}
+
+// shrink gives memory back after deletions: it makes the slab of s smaller, and
+// joins s with a neighbour if both together are small.
+func (m *Map) shrink(s *segment) {
+	if s.slab == nil || s.count >= s.limit/4 {
+		return
+	}
+	if s.count > 0 && s.slab.Size() <= slotsBytesMin {
+		return
+	}
+	m.capture(s)
+	if s.count == 0 {
+		m.put(s.slab)
+		m.put(s.heap.slab)
+		s.heap = blobHeap{}
+		m.vacate(s)
+	} else {
+		m.resize(s, m.slotsBytesFor(int(s.count)))
+		if s.heap.slab != nil {
+			m.resizeHeap(s, 0)
+		}
+	}
+	if !m.join(s, s.next) {
+		m.join(s.prev, s)
+	}
+}
+
+// join makes one segment of two neighbours that are small.
+func (m *Map) join(a, b *segment) bool {
+	if a == nil || b == nil || a.lo.h1 == 0 && b.hi1 == hashMax {
+		return false
+	}
+	if m.slotsBytesFor(int(a.count+b.count)) > slotsBytesMax/2 || a.heap.live()+b.heap.live() > heapBytesMax/2 {
+		return false
+	}
+	m.capture(a)
+	m.capture(b)
+	from, into := a, b
+	if a.count > b.count {
+		from, into = b, a
+	}
+	old := *from
+	a.track.deleted = append(a.track.deleted, b.track.deleted...)
+	into.track.deleted = a.track.deleted
+	m.dir.remove(from, into)
+	if old.count == 0 && into.slab == nil {
+		m.vacate(into)
+		return true
+	}
+	total := int(into.count + old.count)
+	if into.empty != emptyMark(into.lo, into.hi()) || old.shift < into.shift || total > int(into.limit) {
+		into.shift = min(old.shift, into.shift)
+		m.resize(into, m.slotsBytesFor(total))
+	}
+	m.each(&old, func(i uint64, p pointer) { m.moveRecord(into, p, &old, i) })
+	m.put(old.slab)
+	m.put(old.heap.slab)
+	return true
+}
