@@ -30,7 +30,7 @@ func shuffledKeys(n int) []uint64 {
 
 func benchMap[V any](b testing.TB, key, sub KeyKind, expect int64) *Map {
 	b.Helper()
-	pool := slab.New(slab.Config{HugePages: true})
+	pool := slab.New(slab.Config{HugePages: true, Prefault: true})
 	schema, err := SchemaOf[V]("bench", key, sub)
 	if err != nil {
 		b.Fatal(err)

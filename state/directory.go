@@ -41,10 +41,15 @@ type directory struct {
 	segments    int
 }
 
-// run holds the segments that begin inside a cell, in order.
+// run holds the segments that begin inside a cell, in order. Most of them are
+// those of one key, h1: for that, hints say where to begin to look by the
+// leading bits of h2.
 type run struct {
-	his  []bound
-	segs []*segment
+	his   []bound
+	segs  []*segment
+	h1    uint64
+	shift uint64
+	hints []uint32
 }
 
 // walkMax is how many segments are followed one by one before a run is built:
@@ -142,10 +147,27 @@ func (d *directory) runOf(first *segment, c uint64) *run {
 		r.his = append(r.his, s.hi())
 		r.segs = append(r.segs, s)
 	}
+	r.h1 = r.his[len(r.his)/2].h1
+	n := bits.Len(uint(len(r.his)))
+	r.shift = uint64(64 - n)
+	r.hints = make([]uint32, 1<<n)
+	for p, i := uint64(0), uint32(0); p < 1<<n; p++ {
+		for int(i) < len(r.his)-1 && r.his[i].less(bound{r.h1, p << r.shift}) {
+			i++
+		}
+		r.hints[p] = i
+	}
 	return r
 }
 
 func (r *run) find(b bound) *segment {
+	if b.h1 == r.h1 {
+		i := r.hints[b.h2>>r.shift]
+		for r.his[i].less(b) {
+			i++
+		}
+		return r.segs[i]
+	}
 	lo, hi := 0, len(r.his)-1
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)

@@ -51,7 +51,6 @@ type Map struct {
 	rng    partition.Range
 	mem    memory
 	order  sorter
-	sink   uint64 // keeps the loads of Touch
 
 	void0, void1, voidDirty pointer // slots of segments without a slab
 }
@@ -380,5 +379,5 @@ func (m *Map) touch(h1, h2 uint64) {
 	if m.lay.hasSub {
 		i = s.home2(h1, h2)
 	}
-	m.sink += h1At(m.slot(s, i))
+	prefetch(m.slot(s, i))
 }

@@ -312,10 +312,10 @@ func forKinds(t *testing.T, fn func(t *testing.T, s Schema)) {
 
 func TestRandomOperations(t *testing.T) {
 	forKinds(t, func(t *testing.T, s Schema) {
-		for _, shape := range []struct{ keys, subs int }{{1, 20000}, {20000, 1}, {100, 200}, {5000, 4}} {
+		for _, shape := range []struct{ keys, subs int }{{1, 9000}, {100, 90}, {3000, 3}} {
 			md := newModel(t, s, 1, shape.keys, shape.subs, 0)
 			for _, deletes := range []int{5, 40, 5, 75, 89} {
-				md.run(12000, deletes)
+				md.run(5000, deletes)
 				md.check()
 			}
 			md.m.Close()
@@ -328,8 +328,8 @@ func TestRandomOperations(t *testing.T) {
 func TestCollisions(t *testing.T) {
 	forKinds(t, func(t *testing.T, s Schema) {
 		md := newModel(t, s, 2, 40, 40, 7)
-		for range 4 {
-			md.run(4000, 30)
+		for range 3 {
+			md.run(2000, 30)
 			md.check()
 		}
 	})
@@ -342,10 +342,10 @@ func TestLargeValues(t *testing.T) {
 			md := newModel(t, s, 3, 30, 10, 0)
 			md.large = 60_000
 			for range 3 {
-				md.run(1500, 20)
+				md.run(800, 20)
 				md.check()
 			}
-			md.run(1500, 85)
+			md.run(800, 85)
 			md.check()
 		})
 	}

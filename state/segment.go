@@ -155,6 +155,17 @@ func (m *Map) resize(s *segment, size int) {
 		panic(&LimitError{Table: m.schema.Name, Reason: fmt.Sprintf("more than %d records share the hash %016x", s.count, s.lo.h1)})
 	}
 	old := *s
+	defer func() {
+		if s.slab == old.slab { // the pool is exhausted
+			return
+		}
+		if s.count < old.count {
+			m.put(s.slab)
+			*s = old
+			return
+		}
+		m.put(old.slab)
+	}()
 	m.equip(s, size)
 	for i := range uint64(old.total) {
 		p := advance(old.slots, i*m.lay.stride)
@@ -162,7 +173,6 @@ func (m *Map) resize(s *segment, size int) {
 			m.adopt(s, p, &old, i)
 		}
 	}
-	m.put(old.slab)
 }
 
 // adopt copies the record p in slot i of from into s, with its marks. The blob
@@ -260,7 +270,7 @@ func (m *Map) chooseCut(s *segment) (bound, bool) {
 }
 
 // splitAt moves the records from cut on to a new segment. s must have been
-// captured.
+// captured. If the pool is exhausted, it panics before anything has changed.
 func (m *Map) splitAt(s *segment, cut bound) {
 	left := 0
 	m.each(s, func(_ uint64, p pointer) {
@@ -268,29 +278,56 @@ func (m *Map) splitAt(s *segment, cut bound) {
 			left++
 		}
 	})
-	old := *s
-	r := m.newSegment(cut, s.hi())
-	r.mark, r.track.rolled, r.shift = s.mark, s.track.rolled, s.shift
-	s.setHi(cut.prev())
-	m.vacate(s)
-	s.heap = blobHeap{}
-	if left > 0 {
-		m.equip(s, m.slotsBytesFor(left))
-	}
-	if right := int(old.count) - left; right > 0 {
-		m.equip(r, m.slotsBytesFor(right))
-	}
-	m.each(&old, func(i uint64, p pointer) {
-		to := s
-		if !m.boundAt(p).less(cut) {
-			to = r
+	a := m.rebuild(s.lo, cut.prev(), s.shift, left, s)
+	done := false
+	defer func() {
+		if !done {
+			m.discard(a)
 		}
-		m.moveRecord(to, p, &old, i)
-	})
-	s.track.deleted, r.track.deleted = m.cutDeleted(old.track.deleted, cut)
-	m.put(old.slab)
-	m.put(old.heap.slab)
+	}()
+	r := m.rebuild(cut, s.hi(), s.shift, int(s.count)-left, s)
+	done = true
+	a.track.deleted, r.track.deleted = m.cutDeleted(s.track.deleted, cut)
+	m.replace(s, a)
 	m.dir.insertAfter(s, r)
+}
+
+// rebuild makes a segment of the records from lo to hi, of which there are n,
+// in other segments, which stay as they are.
+func (m *Map) rebuild(lo, hi bound, shift uint64, n int, from ...*segment) *segment {
+	s := m.newSegment(lo, hi)
+	s.shift = shift
+	if n == 0 {
+		return s
+	}
+	defer func() {
+		if int(s.count) < n { // the pool is exhausted
+			m.discard(s)
+		}
+	}()
+	m.equip(s, m.slotsBytesFor(n))
+	for _, f := range from {
+		m.each(f, func(i uint64, p pointer) {
+			if b := m.boundAt(p); !b.less(lo) && !hi.less(b) {
+				m.moveRecord(s, p, f, i)
+			}
+		})
+	}
+	return s
+}
+
+// discard gives the slabs of s back.
+func (m *Map) discard(s *segment) {
+	m.put(s.slab)
+	m.put(s.heap.slab)
+	s.slab, s.heap.slab = nil, nil
+}
+
+// replace makes s what n is, in the place of s.
+func (m *Map) replace(s, n *segment) {
+	m.discard(s)
+	n.prev, n.next, n.run, n.look = s.prev, s.next, s.run, s.look
+	*s = *n
 }
 
 // moveRecord copies a record with its blob to another segment.
@@ -307,7 +344,8 @@ func (m *Map) moveRecord(to *segment, p pointer, from *segment, i uint64) {
 }
 
 // shrink gives memory back after deletions: it makes the slab of s smaller, and
-// joins s with a neighbour if both together are small.
+// joins s with a neighbour if both together are small. If the pool is exhausted
+// it stays as it is.
 func (m *Map) shrink(s *segment) {
 	if s.slab == nil || s.count >= s.limit/4 {
 		return
@@ -315,10 +353,11 @@ func (m *Map) shrink(s *segment) {
 	if s.count > 0 && s.slab.Size() <= slotsBytesMin {
 		return
 	}
+	var exhausted error
+	defer catch(&exhausted)
 	m.capture(s)
 	if s.count == 0 {
-		m.put(s.slab)
-		m.put(s.heap.slab)
+		m.discard(s)
 		s.heap = blobHeap{}
 		m.vacate(s)
 	} else {
@@ -337,30 +376,16 @@ func (m *Map) join(a, b *segment) bool {
 	if a == nil || b == nil || a.lo.h1 == 0 && b.hi1 == hashMax {
 		return false
 	}
-	if m.slotsBytesFor(int(a.count+b.count)) > slotsBytesMax/2 || a.heap.live()+b.heap.live() > heapBytesMax/2 {
+	n := int(a.count + b.count)
+	if m.slotsBytesFor(n) > slotsBytesMax/2 || a.heap.live()+b.heap.live() > heapBytesMax/2 {
 		return false
 	}
 	m.capture(a)
 	m.capture(b)
-	from, into := a, b
-	if a.count > b.count {
-		from, into = b, a
-	}
-	old := *from
-	a.track.deleted = append(a.track.deleted, b.track.deleted...)
-	into.track.deleted = a.track.deleted
-	m.dir.remove(from, into)
-	if old.count == 0 && into.slab == nil {
-		m.vacate(into)
-		return true
-	}
-	total := int(into.count + old.count)
-	if into.empty != emptyMark(into.lo, into.hi()) || old.shift < into.shift || total > int(into.limit) {
-		into.shift = min(old.shift, into.shift)
-		m.resize(into, m.slotsBytesFor(total))
-	}
-	m.each(&old, func(i uint64, p pointer) { m.moveRecord(into, p, &old, i) })
-	m.put(old.slab)
-	m.put(old.heap.slab)
+	both := m.rebuild(a.lo, b.hi(), min(a.shift, b.shift), n, a, b)
+	both.track.deleted = append(a.track.deleted, b.track.deleted...)
+	m.discard(b)
+	m.dir.remove(b, a)
+	m.replace(a, both)
 	return true
 }

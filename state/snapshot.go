@@ -120,8 +120,8 @@ func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) 
 	last := bound{m.rng.Last, hashMax}
 	seen, mark := 0, s.copied
 	for {
-		state, backlog := s.out.look()
-		if state != nil {
+		backlog, err := s.out.look()
+		if err != nil {
 			s.Abort()
 			return true
 		}
@@ -254,11 +254,11 @@ func (p *pipe) push(b *batch, pool *slab.Pool) {
 	p.wake.Signal()
 }
 
-// look is the error and how much awaits the encoder.
-func (p *pipe) look() (error, int64) {
+// look is how many bytes await the encoder, and the error.
+func (p *pipe) look() (int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.err, p.bytes
+	return p.bytes, p.err
 }
 
 // end says that nothing follows, or that the snapshot has failed. The first

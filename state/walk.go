@@ -42,7 +42,8 @@ func (m *Map) gather(s *segment, k *Key) []ref {
 
 // scan appends the records of s that are under k, or all if k is nil.
 func (m *Map) scan(s *segment, k *Key, refs []ref) []ref {
-	for i, p := uint64(0), s.slots; i < uint64(s.total); i, p = i+1, advance(p, m.lay.stride) {
+	for i := range uint64(s.total) {
+		p := m.slot(s, i)
 		h := h1At(p)
 		if h == s.empty || k != nil && (h != k.H1 || m.lay.keyBytes && !m.under(s, p, k)) {
 			continue

@@ -30,6 +30,7 @@ type Performance struct {
 	StatePerCar  float64          `json:"state_bytes_per_vehicle"`
 	RSSBytes     int64            `json:"rss_bytes"` // of the process, at the end
 	AllocsPerRep float64          `json:"allocs_per_report"`
+	CPUPerRep    float64          `json:"cpu_ns_per_report"` // processor time of the whole process, generator and validation included
 }
 
 // Measures is what a run of the benchmark came to.

@@ -23,6 +23,7 @@ type watch struct {
 	startReports int64
 	startTime    time.Time
 	startAllocs  uint64
+	startCPU     time.Duration
 	last         sample
 	rate         float64 // reports/s between the last two looks
 	stateMax     int64
@@ -53,7 +54,8 @@ func (w *watch) follow() error {
 }
 
 func (w *watch) begin(reports int64, at time.Time) {
-	w.started, w.startReports, w.startTime, w.startAllocs = true, reports, at, allocs()
+	w.started, w.startReports, w.startTime = true, reports, at
+	w.startAllocs, w.startCPU = allocs(), processorTime()
 }
 
 func (w *watch) sample(s engine.Stats) {
@@ -73,17 +75,18 @@ func (w *watch) sample(s engine.Stats) {
 
 // finish fills in what was measured, after the job has ended in good order.
 func (w *watch) finish(m *Performance) {
-	end, mallocs := time.Now(), allocs()
+	end, mallocs, cpu := time.Now(), allocs(), processorTime()
 	reports := reportsOf(w.job.Stats())
 	if !w.started { // it was over before anybody looked
 		w.begin(0, end)
-		w.startTime, mallocs = end.Add(-w.job.Stats().Elapsed), w.startAllocs
+		w.startTime, w.startAllocs, w.startCPU = end.Add(-w.job.Stats().Elapsed), mallocs, cpu
 	}
 	m.Reports = reports - w.startReports
 	m.Seconds = end.Sub(w.startTime).Seconds()
 	if m.Reports > 0 && m.Seconds > 0 {
 		m.ReportsPerS = float64(m.Reports) / m.Seconds
 		m.AllocsPerRep = float64(mallocs-w.startAllocs) / float64(m.Reports)
+		m.CPUPerRep = float64(cpu-w.startCPU) / float64(m.Reports)
 	}
 	m.StateBytes = w.stateMax
 	m.RSSBytes = residentBytes()

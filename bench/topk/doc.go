@@ -7,7 +7,7 @@
 //	View     user (8) | page (8) | host, zero padded (24)                    40 bytes
 //	Place    window end in ms (8) | language (8) | views (8) | rank (8)      32 bytes
 //
-// The input is a function of Config alone: record i of split x can be made without those before it. Languages, and the
+// The input is a function of InputConfig alone: record i of split x can be made without those before it. Languages, and the
 // pages of each, are drawn with Zipf weights; a host names its language before the first dot, and the same language has
 // a desktop and a mobile host. Windows begin at multiples of 30 s, hold records with begin ≤ ms < end, and are ranked
 // when the end has come, the last one too if the input stops inside it. Among languages with equally many views the

@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleReference() {
-	in, err := topk.NewInput(topk.Config{Seed: 1, Rate: 100, Seconds: 31, K: 2})
+	in, err := topk.NewInput(topk.InputConfig{Seed: 1, Rate: 100, Seconds: 31, K: 2})
 	if err != nil {
 		fmt.Println(err)
 		return

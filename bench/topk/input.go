@@ -7,8 +7,8 @@ import (
 	"github.com/fullspate/spate/bench/draw"
 )
 
-// Config describes an input and how many places are ranked. The zero value of a field stands for its default.
-type Config struct {
+// InputConfig describes an input and how many places are ranked. The zero value of a field stands for its default.
+type InputConfig struct {
 	Seed      uint64
 	Rate      int // page views per second over all splits, 1…10,000,000; default 1,000
 	Seconds   int // of input, 1…86,400; default 60
@@ -36,15 +36,15 @@ type View struct {
 	Host [HostMax]byte // such as de.encyclopedia.test or de.m.encyclopedia.test, padded with zeros
 }
 
-// Input makes the page views that a Config describes.
+// Input makes the page views that a InputConfig describes.
 type Input struct {
-	cfg       Config
+	cfg       InputConfig
 	languages *draw.Zipf
 	pages     *draw.Zipf
 }
 
 // NewInput returns the input for cfg, or an error that names every field out of range.
-func NewInput(cfg Config) (*Input, error) {
+func NewInput(cfg InputConfig) (*Input, error) {
 	cfg.fill()
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func NewInput(cfg Config) (*Input, error) {
 }
 
 // fill puts defaults where nothing is set.
-func (c *Config) fill() {
+func (c *InputConfig) fill() {
 	for _, f := range []struct {
 		field    *int
 		standard int
@@ -68,7 +68,7 @@ func (c *Config) fill() {
 }
 
 // check reports every field that is out of range.
-func (c *Config) check() error {
+func (c *InputConfig) check() error {
 	var faults []error
 	for _, f := range []struct {
 		name       string
@@ -85,7 +85,7 @@ func (c *Config) check() error {
 }
 
 // Config returns the configuration with its defaults filled in.
-func (in *Input) Config() Config { return in.cfg }
+func (in *Input) Config() InputConfig { return in.cfg }
 
 // Len returns the number of views in a split, 0…Splits−1. The splits take turns.
 func (in *Input) Len(split int) int64 {
@@ -95,6 +95,11 @@ func (in *Input) Len(split int) int64 {
 
 // mobilePercent of the views come by the mobile host.
 const mobilePercent = 40
+
+// millis returns the time of record i of a split.
+func (in *Input) millis(split int, i int64) int64 {
+	return (i*int64(in.cfg.Splits) + int64(split)) * 1000 / int64(in.cfg.Rate)
+}
 
 // View makes record i of a split, 0…Len(split)−1, in place and returns its time in ms. Times do not go back within a
 // split, and 0 ≤ ms < 1000·Seconds.
@@ -112,7 +117,7 @@ func (in *Input) View(split int, i int64, v *View) (ms int64) {
 		site = ".m.encyclopedia.test"
 	}
 	copy(v.Host[len(code):], site)
-	return (i*int64(in.cfg.Splits) + int64(split)) * 1000 / int64(in.cfg.Rate)
+	return in.millis(split, i)
 }
 
 // codeStep has no factor in common with languagesMax: so each rank has another code, and popular languages are spread

@@ -25,7 +25,7 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-func newInput(t testing.TB, cfg Config) *Input {
+func newInput(t testing.TB, cfg InputConfig) *Input {
 	t.Helper()
 	in, err := NewInput(cfg)
 	if err != nil {
@@ -35,12 +35,12 @@ func newInput(t testing.TB, cfg Config) *Input {
 }
 
 func TestConfig(t *testing.T) {
-	in := newInput(t, Config{Seed: 3, K: 7})
-	want := Config{Seed: 3, Rate: 1000, Seconds: 60, Languages: 300, Pages: 10_000, Users: 1_000_000, K: 7, Splits: 4}
+	in := newInput(t, InputConfig{Seed: 3, K: 7})
+	want := InputConfig{Seed: 3, Rate: 1000, Seconds: 60, Languages: 300, Pages: 10_000, Users: 1_000_000, K: 7, Splits: 4}
 	if got := in.Config(); got != want {
 		t.Errorf("defaults give %+v, want %+v", got, want)
 	}
-	_, err := NewInput(Config{
+	_, err := NewInput(InputConfig{
 		Rate: -1, Seconds: 86_401, Languages: 677, Pages: 1_000_001, Users: 1_000_000_001, K: 33, Splits: 4096,
 	})
 	for _, field := range []string{
@@ -64,7 +64,7 @@ func TestCodesDiffer(t *testing.T) {
 }
 
 func TestViews(t *testing.T) {
-	in := newInput(t, Config{Seed: 1, Rate: 70, Seconds: 61, Languages: 20, Pages: 50, Users: 9, Splits: 3})
+	in := newInput(t, InputConfig{Seed: 1, Rate: 70, Seconds: 61, Languages: 20, Pages: 50, Users: 9, Splits: 3})
 	all, mobile := int64(0), 0
 	for split := range 3 {
 		before := int64(0)
@@ -100,7 +100,7 @@ func TestViews(t *testing.T) {
 
 // TestGolden pins an input: results of benchmarks are compared over versions.
 func TestGolden(t *testing.T) {
-	in := newInput(t, Config{Seed: 1})
+	in := newInput(t, InputConfig{Seed: 1})
 	var v View
 	ms := in.View(2, 11, &v)
 	got := fmt.Sprintf("%d user %d page %d %s", ms, v.User, v.Page, bytes.TrimRight(v.Host[:], "\x00"))
@@ -133,7 +133,7 @@ func TestLanguageOf(t *testing.T) {
 // ahead of it.
 func TestReferenceByCounting(t *testing.T) {
 	for _, k := range []int{1, 3, 32} {
-		in := newInput(t, Config{Seed: 5, Rate: 1, Seconds: 70, Languages: 12, K: k, Splits: 2})
+		in := newInput(t, InputConfig{Seed: 5, Rate: 1, Seconds: 70, Languages: 12, K: k, Splits: 2})
 		var views [4][languagesMax]uint64 // by window end and number of the language
 		var v View
 		for n := range 70 {
@@ -170,7 +170,7 @@ func TestReferenceByCounting(t *testing.T) {
 }
 
 func BenchmarkView(b *testing.B) {
-	in := newInput(b, Config{Seed: 1})
+	in := newInput(b, InputConfig{Seed: 1})
 	var v View
 	i, pages := int64(0), uint64(0)
 	for b.Loop() {

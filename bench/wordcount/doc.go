@@ -7,7 +7,7 @@
 //	Word       length (1) | letters (15)                                     16 bytes
 //	Frequency  word (16) | window end in ms (8) | count (8)                  32 bytes
 //
-// The input is a function of Config alone: record i of split x can be made without those before it. Words are spelled
+// The input is a function of InputConfig alone: record i of split x can be made without those before it. Words are spelled
 // from syllables and drawn with Zipf weights. Windows begin at multiples of 30 s, hold records with
 // begin ≤ ms < end, and are emitted when the end has come, the last one too if the input stops inside it; words that
 // did not occur in a window are not part of its answer.

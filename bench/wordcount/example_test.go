@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleReference() {
-	in, err := wordcount.NewInput(wordcount.Config{Seed: 1, Rate: 10, Seconds: 31, Vocabulary: 2})
+	in, err := wordcount.NewInput(wordcount.InputConfig{Seed: 1, Rate: 10, Seconds: 31, Vocabulary: 2})
 	if err != nil {
 		fmt.Println(err)
 		return

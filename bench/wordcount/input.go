@@ -7,8 +7,8 @@ import (
 	"github.com/fullspate/spate/bench/draw"
 )
 
-// Config describes an input. The zero value of a field stands for its default.
-type Config struct {
+// InputConfig describes an input. The zero value of a field stands for its default.
+type InputConfig struct {
 	Seed       uint64
 	Rate       int // fragments per second over all splits, 1…10,000,000; default 1,000
 	Seconds    int // of input, 1…86,400; default 60
@@ -34,15 +34,15 @@ type Fragment struct {
 // Words returns the text of a fragment. A Used beyond the end means all of it.
 func (f *Fragment) Words() []byte { return f.Text[:min(f.Used, FragmentText)] }
 
-// Input makes the fragments that a Config describes.
+// Input makes the fragments that a InputConfig describes.
 type Input struct {
-	cfg        Config
+	cfg        InputConfig
 	vocabulary []string
 	zipf       *draw.Zipf
 }
 
 // NewInput returns the input for cfg, or an error that names every field out of range.
-func NewInput(cfg Config) (*Input, error) {
+func NewInput(cfg InputConfig) (*Input, error) {
 	cfg.fill()
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func NewInput(cfg Config) (*Input, error) {
 }
 
 // fill puts defaults where nothing is set.
-func (c *Config) fill() {
+func (c *InputConfig) fill() {
 	for _, f := range []struct {
 		field    *int
 		standard int
@@ -67,7 +67,7 @@ func (c *Config) fill() {
 }
 
 // check reports every field that is out of range.
-func (c *Config) check() error {
+func (c *InputConfig) check() error {
 	var faults []error
 	for _, f := range []struct {
 		name       string
@@ -81,12 +81,17 @@ func (c *Config) check() error {
 }
 
 // Config returns the configuration with its defaults filled in.
-func (in *Input) Config() Config { return in.cfg }
+func (in *Input) Config() InputConfig { return in.cfg }
 
 // Len returns the number of fragments in a split, 0…Splits−1. The splits take turns.
 func (in *Input) Len(split int) int64 {
 	all := int64(in.cfg.Rate) * int64(in.cfg.Seconds)
 	return (all - int64(split) + int64(in.cfg.Splits) - 1) / int64(in.cfg.Splits)
+}
+
+// millis returns the time of record i of a split.
+func (in *Input) millis(split int, i int64) int64 {
+	return (i*int64(in.cfg.Splits) + int64(split)) * 1000 / int64(in.cfg.Rate)
 }
 
 // Fragment makes record i of a split, 0…Len(split)−1, in place and returns its time in ms. Times do not go back within a
@@ -109,7 +114,7 @@ func (in *Input) Fragment(split int, i int64, f *Fragment) (ms int64) {
 		copy(f.Text[at:], word)
 		f.Used = uint32(at + len(word))
 	}
-	return (i*int64(in.cfg.Splits) + int64(split)) * 1000 / int64(in.cfg.Rate)
+	return in.millis(split, i)
 }
 
 // syllables are all pairs of these, so that frequent words are short: 100 of one syllable, 10,000 of two, and so on.

@@ -26,7 +26,7 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-func newInput(t testing.TB, cfg Config) *Input {
+func newInput(t testing.TB, cfg InputConfig) *Input {
 	t.Helper()
 	in, err := NewInput(cfg)
 	if err != nil {
@@ -36,11 +36,11 @@ func newInput(t testing.TB, cfg Config) *Input {
 }
 
 func TestConfig(t *testing.T) {
-	in := newInput(t, Config{Seed: 3, Rate: 7})
-	if got, want := in.Config(), (Config{Seed: 3, Rate: 7, Seconds: 60, Vocabulary: 10_000, Splits: 4}); got != want {
+	in := newInput(t, InputConfig{Seed: 3, Rate: 7})
+	if got, want := in.Config(), (InputConfig{Seed: 3, Rate: 7, Seconds: 60, Vocabulary: 10_000, Splits: 4}); got != want {
 		t.Errorf("defaults give %+v, want %+v", got, want)
 	}
-	_, err := NewInput(Config{Rate: -1, Seconds: 86_401, Vocabulary: 1_000_001, Splits: 4096})
+	_, err := NewInput(InputConfig{Rate: -1, Seconds: 86_401, Vocabulary: 1_000_001, Splits: 4096})
 	for _, field := range []string{"Rate is -1", "Seconds is 86401", "Vocabulary is 1000001", "Splits is 4096"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("the error %v does not say that %s", err, field)
@@ -49,7 +49,7 @@ func TestConfig(t *testing.T) {
 }
 
 func TestFragments(t *testing.T) {
-	in := newInput(t, Config{Seed: 1, Rate: 7, Seconds: 61, Vocabulary: 1000, Splits: 3})
+	in := newInput(t, InputConfig{Seed: 1, Rate: 7, Seconds: 61, Vocabulary: 1000, Splits: 3})
 	known := make(map[string]bool)
 	for _, word := range in.vocabulary {
 		if known[word] {
@@ -89,7 +89,7 @@ func TestFragments(t *testing.T) {
 
 // TestGolden pins an input: results of benchmarks are compared over versions.
 func TestGolden(t *testing.T) {
-	in := newInput(t, Config{Seed: 1})
+	in := newInput(t, InputConfig{Seed: 1})
 	var f Fragment
 	ms := in.Fragment(2, 11, &f)
 	got := fmt.Sprintf("%d %s", ms, f.Words())
@@ -119,7 +119,7 @@ func TestMakeWord(t *testing.T) {
 
 // TestReferenceIsRunLengths counts a small input by sorting its words.
 func TestReferenceIsRunLengths(t *testing.T) {
-	in := newInput(t, Config{Seed: 5, Rate: 3, Seconds: 70, Vocabulary: 40, Splits: 2})
+	in := newInput(t, InputConfig{Seed: 5, Rate: 3, Seconds: 70, Vocabulary: 40, Splits: 2})
 	var words [3][]string // by window
 	var f Fragment
 	for n := range 3 * 70 { // three fragments in every second, by turns from the two splits
@@ -148,7 +148,7 @@ func TestReferenceIsRunLengths(t *testing.T) {
 }
 
 func BenchmarkFragment(b *testing.B) {
-	in := newInput(b, Config{Seed: 1})
+	in := newInput(b, InputConfig{Seed: 1})
 	var f Fragment
 	i := int64(0)
 	for b.Loop() {

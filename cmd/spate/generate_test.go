@@ -29,7 +29,7 @@ func TestHelpHasExamples(t *testing.T) {
 func TestVersion(t *testing.T) {
 	text := spate(t, "version")
 	text.want(t, 0)
-	if !strings.HasPrefix(text.stdout, "spate ") || !strings.Contains(text.stdout, "go1.") {
+	if !strings.HasPrefix(text.stdout, "spate\n") || !strings.Contains(text.stdout, "go1.") {
 		t.Errorf("printed\n%s", text.stdout)
 	}
 	o := spate(t, "--json", "version").object(t, "spate.version/1")

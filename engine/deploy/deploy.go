@@ -6,6 +6,7 @@ import (
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/graph"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
@@ -107,6 +108,35 @@ func (d *Deployment) Make(unit, i int) (*Task, error) {
 	return &Task{Task: t, Unit: unit, Index: i}, nil
 }
 
+// Replace puts a new task in the place of one that is gone: without state and channels, and with empty logs.
+func (d *Deployment) Replace(old *Task) (*Task, error) {
+	t, err := d.Make(old.Unit, old.Index)
+	if err != nil {
+		return nil, err
+	}
+	d.Units[t.Unit][t.Index] = t
+	d.Tasks(func(up *Task) {
+		for i := range up.Logs {
+			if up.Logs[i].To == old {
+				up.Logs[i].To = t
+			}
+		}
+	})
+	if err := d.makeLogs(t); err != nil {
+		return nil, errors.Join(err, t.Discard())
+	}
+	return t, nil
+}
+
+// Discard throws a task away with all that it has, its logs too; no cursor on these may be used any more.
+func (t *Task) Discard() error {
+	errs := []error{t.Task.Close()}
+	for _, e := range t.Logs {
+		errs = append(errs, e.Log.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // makeLogs gives a task a log for every task that consumes one of its outputs.
 func (d *Deployment) makeLogs(t *Task) error {
 	for m, member := range d.Plan.Units[t.Unit].Members {
@@ -183,6 +213,9 @@ func (d *Deployment) Open(link Link, l *buffers.Log, from wire.Time) error {
 
 // Channel makes the receiving end of a log, from a time on.
 func (d *Deployment) Channel(link Link, l *buffers.Log, from wire.Time) (*task.Channel, error) {
+	if mutant.Active == mutant.ResumeLate && from > 0 && from < wire.TimeMax {
+		from++
+	}
 	cur, err := l.OpenCursor(from)
 	if err != nil {
 		return nil, err

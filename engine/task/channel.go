@@ -2,6 +2,7 @@ package task
 
 import (
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -74,7 +75,7 @@ func (ch *Channel) head() wire.Time {
 		return wire.TimeMax
 	}
 	t := tupleTime(ch.p)
-	if t >= ch.End {
+	if t >= ch.End && mutant.Active != mutant.KeepReceived {
 		return wire.TimeMax
 	}
 	return t
@@ -116,6 +117,9 @@ func (ch *Channel) tied(t wire.Time) bool {
 	n := ch.size()
 	if int(n) < ch.left {
 		return tupleTime(at(ch.p, n)) == t
+	}
+	if mutant.Active == mutant.SplitTie {
+		return false
 	}
 	if !ch.isAhead {
 		ch.ahead, ch.isAhead = ch.feed.Next()

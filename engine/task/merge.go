@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -39,6 +40,10 @@ func (t *Task) Run(now time.Duration, budget int) (p Progress, err error) {
 	if t.pos != before {
 		p.Worked = true
 		for _, ch := range t.channels {
+			if mutant.Active == mutant.AckAhead {
+				ch.feed.Ack(t.pos + 1)
+				continue
+			}
 			ch.feed.Ack(t.pos)
 		}
 	}
@@ -107,7 +112,7 @@ func (t *Task) runMerge(budget int, p *Progress) (worked bool) {
 		best, head, second := t.choose()
 		due := t.due()
 		next := min(head, due)
-		if next >= limit {
+		if next >= limit && !(mutant.Active == mutant.FrontierPassed && next == limit && next != wire.TimeMax) {
 			if limit > t.pos {
 				t.pos = limit
 			}
@@ -178,7 +183,7 @@ func (t *Task) batchFixed(ch *Channel, h *Handler, limit wire.Time, budget int) 
 	}
 	limit = min(limit, ch.End)
 	tau := tupleTime(p)
-	for done < n && tau < limit && tau < t.timers.next {
+	for done < n && tau < limit && (tau < t.timers.next || mutant.Active == mutant.PassedTimer) {
 		var next wire.Time
 		if ch.left > int(stride) {
 			next = tupleTime(at(p, stride))

@@ -2,6 +2,7 @@ package task
 
 import (
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
@@ -141,14 +142,22 @@ func (t *Task) publish() {
 	}
 	for _, l := range t.logs {
 		l.Collect()
-		if t.allEnding {
+		if t.allEnding && mutant.Active != mutant.EndUnknown {
 			l.Ending(t.eoi)
 		}
 		if t.pos == wire.TimeMax {
 			l.End(t.eoi)
 		} else {
-			l.Seal(t.pos)
+			l.Seal(published(t.pos))
 		}
 	}
 	t.published = t.pos
+}
+
+// published is the frontier that a task at pos publishes.
+func published(pos wire.Time) wire.Time {
+	if mutant.Active == mutant.FrontierAhead {
+		return pos + 1
+	}
+	return pos
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
@@ -221,7 +222,7 @@ func (r *reading) fill(s *splitReading, now time.Duration) error {
 		return err
 	case b.N == 0:
 		s.waiting = true
-		s.next = s.timeOf(0)
+		s.next = max(s.next, s.lookAhead())
 	case s.i == b.N:
 		s.next = s.lookAhead()
 	default:
@@ -290,6 +291,12 @@ func (r *reading) splitStates() []SplitState {
 		s := &r.splits[i]
 		states[i] = s.at
 		states[i].Skip += s.i
+		switch {
+		case mutant.Active == mutant.NoLastTime:
+			states[i].Last = 0
+		case mutant.Active == mutant.SkipOne && s.i > 0 && s.i < s.block.N:
+			states[i].Skip++
+		}
 	}
 	return states
 }

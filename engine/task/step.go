@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -32,7 +33,7 @@ func (t *Task) step(tau wire.Time) int {
 		}
 	}
 	items := t.items
-	if !slices.IsSortedFunc(items, compareItems) {
+	if mutant.Active != mutant.TieOrder && !slices.IsSortedFunc(items, compareItems) {
 		slices.SortFunc(items, compareItems)
 	}
 	t.ctx.tau = tau
@@ -60,6 +61,8 @@ const itemsKept = 1 << 16
 
 func compareItems(a, b item) int {
 	switch {
+	case a.hash != b.hash && mutant.Active == mutant.KeysDescending:
+		return cmp(b.hash, a.hash)
 	case a.hash != b.hash:
 		return cmp(a.hash, b.hash)
 	case a.key != nil || b.key != nil:
@@ -84,6 +87,9 @@ func cmp(a, b uint64) int {
 // the channel's index stands for both.
 func (t *Task) collect(ch *Channel, index uint64, tau wire.Time) {
 	h := &t.insts[0].Handlers[ch.ID.Port]
+	if mutant.Active == mutant.PortOrder {
+		index = uint64(len(t.channels)) - index
+	}
 	for seq := uint64(0); ch.head() == tau; seq++ {
 		it := item{hash: tupleHash(ch.p), ord: tupleOrd | index<<44 | seq, p: ch.p, port: uint16(ch.ID.Port)}
 		if ch.stride > 0 {

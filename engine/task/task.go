@@ -38,7 +38,7 @@ type Task struct {
 
 // flow is what bounds a task's progress from outside.
 type flow struct {
-	hold     wire.Time // process nothing at or beyond
+	hold      wire.Time // process nothing at or beyond
 	eoi       wire.Time // logical end of the input
 	allEnding bool      // it is known, since all channels, or all splits, have told theirs
 	noFinal   bool      // the job is being cancelled: pending timers do not fire at the end
@@ -216,11 +216,14 @@ func (t *Task) Switch(at wire.Time, ended []*Channel, successors []*Channel) err
 	}
 	ending, eoi := true, wire.Time(0)
 	for _, ch := range ended {
+		if ch.End == wire.TimeMax {
+			ending = ending && ch.ending
+		}
 		ch.End = min(ch.End, at)
 		if ch.front >= ch.End {
 			ch.front = wire.TimeMax
 		}
-		ending, eoi = ending && ch.ending, max(eoi, ch.eoi)
+		eoi = max(eoi, ch.eoi)
 	}
 	for _, ch := range successors {
 		if ending {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
 )
@@ -115,8 +116,12 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 		if tt.keyed {
 			key = b.keys[i]
 		}
-		if due, ok := tt.get(hash, key); ok && due == ms {
-			*items = append(*items, item{hash: hash, ord: uint64(b.tables[i]), key: key, port: b.tables[i]})
+		ord := uint64(b.tables[i])
+		if mutant.Active == mutant.TimersLast {
+			ord += tupleOrd | 1<<62
+		}
+		if due, ok := tt.get(hash, key); ok && due == ms || mutant.Active == mutant.StaleTimer {
+			*items = append(*items, item{hash: hash, ord: ord, key: key, port: b.tables[i]})
 		}
 	}
 	b.hashes, b.tables, b.keys = b.hashes[:0], b.tables[:0], nil
@@ -134,7 +139,7 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 func (ts *timers) fire(c *Ctx, table int) {
 	tt := &ts.tables[table]
 	due, ok := tt.get(c.hash, c.key)
-	if !ok || due != c.tau.Millis() {
+	if (!ok || due != c.tau.Millis()) && mutant.Active != mutant.StaleTimer {
 		return
 	}
 	tt.delete(c.hash, c.key)
@@ -151,7 +156,7 @@ func (c *Ctx) SetTimer(table int, due time.Duration) {
 		c.Fail(fmt.Errorf("timer %q set for %v, want a time beyond the current step (%v)", tt.name, due, c.tau))
 		return
 	}
-	if c.final {
+	if c.final && mutant.Active != mutant.FinalTimers {
 		return
 	}
 	if old, ok := tt.get(c.hash, c.key); ok && old == ms {

@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/bench/linearroad/format"
 )
 
 // Exit codes.
@@ -27,9 +32,6 @@ type Console struct {
 // errWrong ends a command whose answers were wrong; what was wrong has been printed.
 var errWrong = errors.New("the answers are wrong")
 
-// summaryFile is what lr run says of itself, beside the answers.
-const summaryFile = "summary.json"
-
 // errInterrupted ends a command that was interrupted; what there was of a result has been printed.
 var errInterrupted = errors.New("interrupted")
 
@@ -44,11 +46,13 @@ type grammar struct {
 	LR struct {
 		Generate generateCommand `cmd:"" help:"Write traffic to a file."`
 		History  historyCommand  `cmd:"" help:"Write the toll history of generated traffic to a file."`
+		Run      runCommand      `cmd:"" help:"Run the query over a file."`
 		Validate validateCommand `cmd:"" help:"Check the answers of a run against its input."`
 	} `cmd:"" name:"lr" help:"Linear Road: variable tolling on expressways."`
 
 	Bench struct {
-		Compare compareCommand `cmd:"" help:"Put two results side by side."`
+		LR      benchLinearCommand `cmd:"" name:"lr" help:"Linear Road: generator, query and validation in one process."`
+		Compare compareCommand     `cmd:"" help:"Put two results side by side."`
 	} `cmd:"" help:"Measure."`
 
 	Version versionCommand `cmd:"" help:"Print version, commit and platform."`
@@ -68,6 +72,7 @@ func Main(ctx context.Context, args []string, console Console) int {
 		kong.Writers(console.Stdout, console.Stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		defaults(),
 	)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: the grammar of the command line: %v", err))
@@ -79,14 +84,31 @@ func Main(ctx context.Context, args []string, console Console) int {
 	if err == nil {
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(&output{Console: console, json: g.JSON})
+		if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+			err = errInterrupted
+		}
 	}
 	return exitCode(console.Stderr, err)
+}
+
+// defaults are the values that help texts and flags take from elsewhere.
+func defaults() kong.Vars {
+	linear := linearroad.Defaults()
+	return kong.Vars{
+		"cores":  strconv.Itoa(min(runtime.GOMAXPROCS(0), loopsMax)),
+		"xways":  strconv.Itoa(linear.Xways),
+		"from":   strconv.Itoa(linear.From),
+		"to":     strconv.Itoa(linear.To),
+		"seed":   strconv.FormatUint(linear.Seed, 10),
+		"repeat": strconv.Itoa(linear.Repeat),
+	}
 }
 
 // exitCode says what went wrong, if anything, and returns the exit code for it.
 func exitCode(stderr io.Writer, err error) int {
 	var parse *kong.ParseError
 	var usage usageError
+	var line *format.FieldError
 	switch {
 	case err == nil:
 		return exitFine
@@ -101,8 +123,9 @@ func exitCode(stderr io.Writer, err error) int {
 		return exitWrong
 	case errors.Is(err, syscall.EPIPE):
 		return exitFailed
-	case errors.Is(err, context.Canceled):
-		err = errInterrupted
+	case errors.As(err, &line):
+		// Whoever mends a line wants to know where it is, and not how the query came across it.
+		err = line
 	}
 	fmt.Fprintf(stderr, "spate: %v\n", err)
 	return exitFailed

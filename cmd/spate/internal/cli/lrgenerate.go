@@ -15,8 +15,8 @@ import (
 type generateCommand struct {
 	Xways     int    `required:"" placeholder:"N" help:"Number of expressways, the load factor L."`
 	Seed      uint64 `required:"" placeholder:"S" help:"Which traffic: the same seed gives the same traffic."`
-	From      second `default:"0" placeholder:"D" help:"First second, such as 5400 or 90m."`
-	To        second `default:"10800" placeholder:"D" help:"First second not generated any more."`
+	From      second `default:"0" placeholder:"D" help:"First second, such as 5400 or 90m (default: 0)."`
+	To        second `default:"10800" placeholder:"D" help:"First second that is not generated any more (default: 10800)."`
 	Hostile   bool   `help:"Add the cases that programs get wrong."`
 	Replicate bool   `help:"One expressway, repeated with other vehicles."`
 	Out       string `required:"" placeholder:"FILE" help:"File to write."`

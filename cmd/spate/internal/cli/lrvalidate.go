@@ -9,16 +9,18 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/linearroad/format"
 	"github.com/fullspate/spate/bench/linearroad/history"
 	"github.com/fullspate/spate/bench/linearroad/validator"
+	"github.com/fullspate/spate/cmd/spate/internal/report"
 )
 
 type validateCommand struct {
 	Input   string `required:"" placeholder:"FILE" help:"Traffic that was run."`
 	History string `placeholder:"FILE" help:"Toll history that was run with; none means no rows."`
 	Results string `required:"" placeholder:"DIR" help:"Folder with the answers, as lr run wrote it."`
-	Rules   string `default:"paper" enum:"paper,official" placeholder:"paper|official" help:"How long a cleared accident stays in force."`
+	Rules   string `default:"paper" enum:"paper,official" placeholder:"paper|official" help:"How long a cleared accident stays in force (default: paper)."`
 }
 
 // Help shows examples.
@@ -48,9 +50,12 @@ func (c *validateCommand) Run(ctx context.Context, out *output) error {
 	if made.Rules != "" && made.Rules != c.Rules {
 		return usageError{fmt.Errorf("--rules is %s, but the answers in %s were made by %s rules", c.Rules, c.Results, made.Rules)}
 	}
-	tuples, err := c.readInput(ctx, out, made.SkipBad)
+	tuples, skipped, err := c.readInput(ctx, out, made.Skipped > 0)
 	if err != nil {
 		return err
+	}
+	if skipped != made.Skipped {
+		return fmt.Errorf("%s has %d lines that are no tuples, but the run skipped %d: it was another input", c.Input, skipped, made.Skipped)
 	}
 	answers, err := c.readAnswers(ctx, out)
 	if err != nil {
@@ -60,15 +65,17 @@ func (c *validateCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	// Only every line of an input has its moment, so with lines left out response times mean nothing.
 	options := validator.Options{Rules: rules, Pace: made.Pace, History: rows}
 	r, err := validator.Validate(tuples, answers, options)
 	if err != nil {
 		return fmt.Errorf("validating %s: %w", c.Results, err)
 	}
 	v := validationOf(r)
-	v.Schema, v.Input, v.Results = "spate.lr.validate/1", c.Input, c.Results
+	v.Schema, v.Input, v.Results, v.Skipped = "spate.lr.validate/1", c.Input, c.Results, skipped
 	err = out.result(v, func(w io.Writer) error {
+		if skipped > 0 {
+			fmt.Fprintf(w, "%s lines that are no tuples, skipped as in the run\n", report.Count(skipped))
+		}
 		_, err := r.WriteTo(w)
 		return err
 	})
@@ -82,13 +89,13 @@ func (c *validateCommand) Run(ctx context.Context, out *output) error {
 type runSummary struct {
 	Pace    float64 `json:"pace"`
 	Rules   string  `json:"rules"`
-	SkipBad bool    `json:"skip_bad"`
+	Skipped int64   `json:"skipped_lines"`
 }
 
 // readSummary returns the summary of a folder of answers, and an empty one if there is none: answers may be another's.
 func readSummary(dir string) (runSummary, error) {
 	var s runSummary
-	name := filepath.Join(dir, summaryFile)
+	name := filepath.Join(dir, linearroad.SummaryFile)
 	data, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
@@ -102,9 +109,9 @@ func readSummary(dir string) (runSummary, error) {
 	return s, nil
 }
 
-func (c *validateCommand) readInput(ctx context.Context, out *output, skipBad bool) ([]format.Tuple, error) {
-	var tuples []format.Tuple
-	err := readAll(ctx, out, c.Input, func(in io.Reader, name string) func() error {
+// readInput reads the input, without the lines that are no tuples if the run skipped those, and returns how many they are.
+func (c *validateCommand) readInput(ctx context.Context, out *output, skipBad bool) (tuples []format.Tuple, skipped int64, err error) {
+	err = readAll(ctx, out, c.Input, func(in io.Reader, name string) func() error {
 		r := format.NewReader(in, format.ReaderConfig{File: name, SkipBad: skipBad})
 		var t format.Tuple
 		return func() error {
@@ -112,10 +119,11 @@ func (c *validateCommand) readInput(ctx context.Context, out *output, skipBad bo
 			if err == nil {
 				tuples = append(tuples, t)
 			}
+			skipped = r.Skipped()
 			return err
 		}
 	})
-	return tuples, err
+	return tuples, skipped, err
 }
 
 func (c *validateCommand) readAnswers(ctx context.Context, out *output) ([]format.Answer, error) {

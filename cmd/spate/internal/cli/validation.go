@@ -11,6 +11,7 @@ type validation struct {
 	Schema   string                      `json:"schema,omitempty"`
 	Input    string                      `json:"input,omitempty"`
 	Results  string                      `json:"results,omitempty"`
+	Skipped  int64                       `json:"skipped_lines,omitempty"`
 	Valid    bool                        `json:"valid"`
 	Rules    string                      `json:"rules"`
 	Tuples   int64                       `json:"tuples"`

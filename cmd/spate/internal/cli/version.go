@@ -13,7 +13,8 @@ type versionCommand struct{}
 func (versionCommand) Run(out *output) error {
 	o := report.OriginOf("spate.version/1")
 	return out.result(o, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "spate %s\ncommit   %s\ngo       %s\nmachine  %s\n", o.Version, o.Commit, o.Go, o.Machine)
-		return err
+		fmt.Fprintln(w, "spate")
+		o.Text(w)
+		return nil
 	})
 }

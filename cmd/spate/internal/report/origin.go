@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -41,6 +42,13 @@ func OriginOf(schema string) Origin {
 		o.Commit += dirty
 	}
 	return o
+}
+
+// Text prints the origin in three lines.
+func (o *Origin) Text(w io.Writer) {
+	fmt.Fprintf(w, "version      %s, commit %s\n", o.Version, o.Commit)
+	fmt.Fprintf(w, "go           %s\n", o.Go)
+	fmt.Fprintf(w, "machine      %s\n", o.Machine)
 }
 
 // machine describes the processors, memory and system in one line.

@@ -1,0 +1,56 @@
+package measure
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// Settings say how a benchmark is run. The zero Settings run it once, as fast as possible, on all cores.
+type Settings struct {
+	Repeat       int // runs; 0 means 1
+	Warm         int // seconds of input at the beginning that are not measured, less than the input has
+	NoValidation bool
+	Engine       engine.Config
+	Progress     func(Progress) // may be nil
+}
+
+// Progress says how far a benchmark is. It is reported some ten times a second.
+type Progress struct {
+	Fraction   float64 // of all runs and the validation, 0…1
+	Tuples     int64   // read by the source so far in this run
+	TuplesPerS float64 // lately
+	Run, Runs  int     // which run of how many, from 1
+	Warming    bool    // the run is not being measured yet
+	Validating bool    // the runs are over, and the reference is being computed
+	Moved      uint64  // changes as long as anything at all goes on
+	Slabs      slab.Stats
+}
+
+// Validate reports every problem at once, given the length of the input in seconds and the ids of the query's operators.
+func (s *Settings) Validate(seconds int, operators []string) error {
+	errs := []error{s.Engine.Validate()}
+	if s.Repeat < 0 {
+		errs = append(errs, fmt.Errorf("%d repeats, want at least 1 (0 means 1)", s.Repeat))
+	}
+	if s.Warm < 0 || s.Warm > 0 && s.Warm >= seconds {
+		errs = append(errs, fmt.Errorf("warm-up of %d seconds, want 0 or more and less than the %d seconds of input", s.Warm, seconds))
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Engine.Parallelism)) {
+		if !slices.Contains(operators, id) {
+			errs = append(errs, fmt.Errorf("parallelism of %q, want one of %v", id, operators))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Defaulted returns the settings with their defaults filled in.
+func (s Settings) Defaulted() Settings {
+	s.Repeat = max(s.Repeat, 1)
+	s.Engine.Parallelism = maps.Clone(s.Engine.Parallelism)
+	return s
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/bench/linearroad/format"
+	"github.com/fullspate/spate/bench/linearroad/query"
+	"github.com/fullspate/spate/cmd/spate/internal/report"
+)
+
+type runCommand struct {
+	Input   string   `required:"" placeholder:"FILE" help:"Traffic to run, as lr generate writes it."`
+	History string   `placeholder:"FILE" help:"Toll history, as lr history writes it (default: no rows, every expenditure is 0)."`
+	Out     string   `required:"" placeholder:"DIR" help:"Folder for the answers, made if it is not there."`
+	Rules   string   `default:"paper" enum:"paper,official" placeholder:"paper|official" help:"How long a cleared accident stays in force (default: paper)."`
+	SkipBad bool     `help:"Count lines that are no tuples and go on."`
+	Memory  byteSize `placeholder:"BYTES" help:"Bound on state and logs, such as 4GiB; a run that needs more fails (default: none)."`
+	engineFlags
+	profileFlags
+}
+
+// Help shows examples.
+func (runCommand) Help() string {
+	return `Answers every tuple of a file. Writes tolls.csv, accidents.csv, balances.csv and expenditures.csv, each in order of input,
+and summary.json.
+
+	spate lr run --input traffic.dat --history history.csv --out results
+	spate lr run --input traffic.dat --out results --pace 20 --loops 1 --rules official`
+}
+
+// Validate checks the flags.
+func (c *runCommand) Validate() error {
+	return errors.Join(needs("--input", c.Input), needs("--out", c.Out), c.engineFlags.check())
+}
+
+// Run runs the query.
+func (c *runCommand) Run(ctx context.Context, out *output) error {
+	rules, err := query.ParseRules(c.Rules)
+	if err != nil {
+		return usageError{err}
+	}
+	config := linearroad.FileConfig{Input: c.Input, History: c.History, Out: c.Out, Rules: rules, SkipBad: c.SkipBad,
+		Engine: c.config(&c.profileFlags, c.Memory)}
+	if err := config.Validate(); err != nil {
+		return usageError{err}
+	}
+	if err := overwritten([]string{c.Input, c.History}, c.written()); err != nil {
+		return err
+	}
+	// A summary says that the answers beside it are whole. These are not until this run has ended.
+	if err := os.Remove(filepath.Join(c.Out, linearroad.SummaryFile)); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return err
+	}
+	o, err := c.observe(out, "run "+filepath.Base(c.Input), c.Pace)
+	if err != nil {
+		return err
+	}
+	config.Progress = o.linear
+	summary, err := linearroad.RunFile(ctx, config)
+	err = o.stop(err)
+	if summary == nil {
+		return err
+	}
+	printed := out.result(summary, func(w io.Writer) error { return c.text(w, summary) })
+	return errors.Join(err, printed)
+}
+
+// written returns the files that a run makes.
+func (c *runCommand) written() []string {
+	names := []string{filepath.Join(c.Out, linearroad.SummaryFile)}
+	for _, k := range []format.Type{format.Position, format.Accident, format.Balance, format.Expenditure} {
+		names = append(names, filepath.Join(c.Out, format.AnswerFile(k)))
+	}
+	return names
+}
+
+func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
+	fmt.Fprintf(w, "%s: %s position reports in %.2f s, %s/s, %d loops, %s rules\n",
+		c.Input, report.Count(s.Reports), s.Seconds, report.Number(s.ReportsPerS), s.Loops, s.Rules)
+	writeAnswers(w, &s.Performance)
+	writeResponses(w, s.ResponseMS)
+	if s.Skipped > 0 {
+		fmt.Fprintf(w, "skipped      %s lines that are no tuples; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)
+	}
+	_, err := fmt.Fprintf(w, "written      %s\n", c.Out)
+	return err
+}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/cmd/spate/internal/report"
+)
+
+// answerNames are what answers are called by the key of their type.
+var answerNames = []struct{ key, name string }{
+	{"0", "toll notifications"}, {"1", "accident alerts"}, {"2", "balances"}, {"3", "expenditures"},
+}
+
+// writeAnswers prints how many answers a run gave and what there was to tell.
+func writeAnswers(w io.Writer, p *linearroad.Performance) {
+	var parts []string
+	for _, a := range answerNames {
+		parts = append(parts, fmt.Sprintf("%s %s", report.Count(p.Answers[a.key]), a.name))
+	}
+	fmt.Fprintf(w, "answers      %s\n", strings.Join(parts, ", "))
+	fmt.Fprintf(w, "unanswered   %s travel time requests\n", report.Count(p.Unanswered))
+	fmt.Fprintf(w, "occurred     %s tolls above zero, %s accidents, %s charges, %s balances above zero\n",
+		report.Count(p.TollsAboveZero), report.Count(p.Accidents), report.Count(p.Charges), report.Count(p.NonZeroBalances))
+}
+
+// writeResponses prints a table of response times, or nothing if there are none.
+func writeResponses(w io.Writer, times map[string]linearroad.Times) {
+	if len(times) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "response in ms\tp50\tp95\tp99\tp99.9\tmax\t")
+	for _, key := range slices.Sorted(maps.Keys(times)) {
+		q := times[key]
+		fmt.Fprintf(t, "type %s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", key, q.P50, q.P95, q.P99, q.P999, q.Max)
+	}
+	t.Flush()
+}

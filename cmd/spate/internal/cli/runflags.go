@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/cmd/spate/internal/profile"
+	"github.com/fullspate/spate/cmd/spate/internal/progress"
+	"github.com/fullspate/spate/engine"
+)
+
+// loopsMax bounds --loops as the engine does.
+const loopsMax = 256
+
+// engineFlags say how a query runs.
+type engineFlags struct {
+	Loops       int            `default:"${cores}" placeholder:"N" help:"Event loops, one goroutine each (default: one per core, ${cores})."`
+	Parallelism map[string]int `mapsep:"," placeholder:"OP=N,…" help:"Tasks of operators, such as calculator=4,assessment=2."`
+	Pace        float64        `placeholder:"X" help:"Seconds of input per second: 1 is real time (default: as fast as possible)."`
+}
+
+// check is called by the Validate of the command that has the flags.
+func (f *engineFlags) check() error {
+	faults := []error{within("--loops", f.Loops, 1, loopsMax)}
+	for id, n := range f.Parallelism {
+		faults = append(faults, atLeast("--parallelism "+id, n, 1))
+	}
+	if !(f.Pace >= 0) || math.IsInf(f.Pace, 0) {
+		faults = append(faults, fmt.Errorf("--pace is %v, want 0 (as fast as possible) or more", f.Pace))
+	}
+	return errors.Join(faults...)
+}
+
+// profileFlags say how a run is looked into.
+type profileFlags struct {
+	Pprof      string `placeholder:"ADDR" group:"Profiles" help:"Serve profiles over HTTP while the run lasts, such as on localhost:6060; /debug/pprof/slabs is the memory outside the Go heap."`
+	CPUProfile string `name:"cpuprofile" placeholder:"FILE" group:"Profiles" help:"Write a CPU profile."`
+	MemProfile string `name:"memprofile" placeholder:"FILE" group:"Profiles" help:"Write a profile of the Go heap's allocations."`
+	Trace      string `placeholder:"FILE" group:"Profiles" help:"Write the last seconds of the execution trace at the end, and to FILE.stall-1 and on whenever the run stands still."`
+}
+
+// stallAfter is how long a run at full speed may stand still: a hundred times what a busy machine makes it wait.
+const stallAfter = 2 * time.Second
+
+// observer shows one command's runs: progress on the terminal, and whatever profiles were asked for.
+type observer struct {
+	session *profile.Session
+	bar     *progress.Bar
+	moved   atomic.Uint64
+}
+
+// barSteps is the resolution of a progress bar: finer than any terminal.
+const barSteps = 10_000
+
+// observe begins to look at a command's runs. The caller calls stop when they are over.
+func (f *profileFlags) observe(out *output, what string, pace float64) (*observer, error) {
+	session, err := profile.Start(profile.Config{
+		PprofAddr: f.Pprof, CPUFile: f.CPUProfile, MemFile: f.MemProfile, TraceFile: f.Trace, Logger: out.logger(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := &observer{session: session, bar: out.progress(what, barSteps)}
+	stall := stallAfter
+	if pace > 0 && pace < 1 {
+		stall = time.Duration(float64(stall) / pace)
+	}
+	session.Watch(profile.Subject{Progress: o.moved.Load, Stall: stall})
+	return o, nil
+}
+
+// linear takes the progress of Linear Road.
+func (o *observer) linear(p linearroad.Progress) {
+	o.moved.Store(p.Moved)
+	o.bar.Set(int64(p.Fraction * barSteps))
+}
+
+// stop ends the looking, writes the profiles, and returns err or the fault that it met.
+func (o *observer) stop(err error) error {
+	o.bar.Stop()
+	return errors.Join(err, o.session.Stop())
+}
+
+// config returns what the flags say to the engine.
+func (f *engineFlags) config(p *profileFlags, memory byteSize) engine.Config {
+	return engine.Config{Loops: f.Loops, Parallelism: f.Parallelism, Pace: f.Pace, Memory: int64(memory),
+		ProfileLabels: p.Pprof != "" || p.CPUProfile != ""}
+}
+
+// overwritten returns an error if one of the files that a command writes is one that it reads.
+func overwritten(read, written []string) error {
+	for _, r := range read {
+		if r == "" {
+			continue
+		}
+		ri, err := os.Stat(r)
+		if err != nil {
+			continue // opening it will say so
+		}
+		for _, w := range written {
+			if wi, err := os.Stat(w); err == nil && os.SameFile(ri, wi) {
+				return usageError{fmt.Errorf("%s would be overwritten by the answers: name another folder with --out", r)}
+			}
+		}
+	}
+	return nil
+}

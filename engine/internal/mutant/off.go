@@ -1,0 +1,6 @@
+//go:build !mutations
+
+package mutant
+
+// Active is the planted bug: none.
+const Active = None
