@@ -39,9 +39,10 @@ type TaskStats struct {
 
 // Stats reports the job's counters. It may be called at any time from any goroutine.
 func (j *Job) Stats() Stats {
-	s := Stats{Elapsed: j.end}
+	var s Stats
 	select {
 	case <-j.done:
+		s.Elapsed = j.end
 	default:
 		s.Elapsed = time.Since(j.start)
 	}

@@ -162,13 +162,83 @@ func TestFixedSub(t *testing.T) {
 				t.Fatal("Clear left some")
 			}
 		}
-		if m.Len() != 0 || m.SlabBytes() != 0 {
+		if m.Len() != 0 || m.SlabBytes() > 4*slotsBytesMin {
 			t.Fatalf("an empty map has %d records in %d bytes", m.Len(), m.SlabBytes())
 		}
 		checkMap(t, m)
 		if m.Segments() > 4 {
 			t.Errorf("an empty map has %d segments", m.Segments())
 		}
+	}
+}
+
+// TestKeyedHandles goes through the operations under a key of FixedKeyed and Var.
+func TestKeyedHandles(t *testing.T) {
+	pool := testPool(t, 0)
+	made := func(s Schema) *Map {
+		m, err := New(Config{Schema: s, Range: partition.Full(), Pool: pool})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { m.Close() })
+		return m
+	}
+	fixedSchema, err := SchemaOf[val16]("fixed", Bytes, Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := NewFixedKeyed[val16](made(fixedSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := NewVar(made(BytesSchema("var", Bytes, Bytes)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := func(i, j int) Key {
+		k := Key{Key: fmt.Append(nil, "key", i), Sub: fmt.Append(nil, "sub", j)}
+		k.H1, k.H2 = partition.HashBytes(k.Key)&^0xff, partition.HashBytes(k.Sub)
+		return k
+	}
+	for i := range 20 {
+		for j := range 30 {
+			k := key(i, j)
+			f.Touch(k)
+			v.Touch(k)
+			p, _ := f.Upsert(k)
+			p.A = uint64(j)
+			v.Set(k, fmt.Append(nil, j))
+		}
+	}
+	k := key(7, 0)
+	if f.Count(k) != 30 || v.Count(k) != 30 {
+		t.Fatal("Count")
+	}
+	odd := func(j uint64) bool { return j%2 == 1 }
+	number := func(b []byte) (n uint64) { fmt.Sscan(string(b), &n); return n }
+	if f.DeleteIf(k, func(_ Key, v *val16) bool { return odd(v.A) }) != 15 || v.DeleteIf(k, func(_ Key, b []byte) bool { return odd(number(b)) }) != 15 {
+		t.Fatal("DeleteIf")
+	}
+	var a, b []string
+	f.Each(k, func(k Key, v *val16) bool { a = append(a, fmt.Sprint(string(k.Key), string(k.Sub), v.A)); return true })
+	v.Each(k, func(k Key, v []byte) bool {
+		b = append(b, fmt.Sprint(string(k.Key), string(k.Sub), number(v)))
+		return true
+	})
+	if len(a) != 15 || !slices.Equal(a, b) {
+		t.Fatalf("Each: %v and %v", a, b)
+	}
+	if f.Clear(k) != 15 || v.Clear(k) != 15 || f.Get(key(7, 2)) != nil || f.Mut(key(7, 2)) != nil {
+		t.Fatal("Clear")
+	}
+	if !f.Delete(key(8, 1)) || f.Delete(key(8, 1)) || !v.Delete(key(8, 1)) {
+		t.Fatal("Delete")
+	}
+	na, nb := 0, 0
+	f.All(func(Key, *val16) bool { na++; return true })
+	v.All(func(Key, []byte) bool { nb++; return true })
+	if na != 19*30-1 || na != nb {
+		t.Fatalf("All: %d and %d", na, nb)
 	}
 }
 
@@ -233,6 +303,7 @@ func TestNoAllocation(t *testing.T) {
 		f.Upsert(partition.HashUint64(i))
 		fs.Upsert(i%20, partition.HashUint64(i))
 	}
+	few, _ := NewFixed[val16](newTestMap[val16](t, Uint64, None, 0, 0))
 	i, sum := uint64(0), uint64(0)
 	one := func() {
 		i++
@@ -245,6 +316,11 @@ func TestNoAllocation(t *testing.T) {
 		f.Upsert(h)
 		w, _ := fs.Upsert(i%20, partition.HashUint64(i%10_000))
 		w.A++
+		t, _ := fs.Upsert(77, 1) // comes and goes alone in its map's corner
+		t.A = 1
+		fs.Delete(77, 1)
+		few.Upsert(h)
+		few.Delete(h)
 		if i%100 == 0 {
 			fs.Each(i%20, func(_ uint64, v *val16) bool { sum += v.A; return true })
 			fs.DeleteIf(i%20, func(h2 uint64, v *val16) bool { return v.A == hashMax })

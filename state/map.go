@@ -60,6 +60,9 @@ type memory struct {
 	pool  *slab.Pool
 	owner slab.OwnerID
 	held  int64 // bytes
+
+	slotsMax int // bytes of a segment's slots, and
+	heapMax  int // of its heap, before it splits; smaller in tests
 }
 
 // New makes an empty map.
@@ -86,7 +89,7 @@ func newMap(cfg Config) *Map {
 		owner = cfg.Schema.Name
 	}
 	m := &Map{schema: cfg.Schema, lay: layoutOf(cfg.Schema), rng: cfg.Range}
-	m.mem = memory{pool: cfg.Pool, owner: cfg.Pool.Owner(owner)}
+	m.mem = memory{pool: cfg.Pool, owner: cfg.Pool.Owner(owner), slotsMax: slotsBytesMax, heapMax: heapBytesMax}
 	m.void0, m.void1, m.voidDirty = wordsOf(m.lay.stride), wordsOf(m.lay.stride), wordsOf(8)
 	setH1(m.void1, hashMax)
 	return m
@@ -106,7 +109,7 @@ func (m *Map) presize(expect int64) {
 		per := float64(expect) * min(fraction, 1)
 		per += 3 * math.Sqrt(per) // hashes scatter
 		size := m.slotsBytesFor(int(per))
-		if size > slotsBytesMax && shift > 0 {
+		if size > m.mem.slotsMax && shift > 0 {
 			continue
 		}
 		m.dir = newDirectory(first, last, m.newChain(parts))

@@ -130,7 +130,7 @@ func (m *Map) equip(s *segment, size int) {
 func (m *Map) makeRoom(s *segment, blob int, slotsFull bool) {
 	m.capture(s)
 	if !slotsFull {
-		if s.heap.live()+blob <= heapBytesMax || !m.splitSegment(s) {
+		if s.heap.live()+blob <= m.mem.heapMax || !m.splitSegment(s) {
 			m.resizeHeap(s, blob)
 		}
 		return
@@ -139,7 +139,7 @@ func (m *Map) makeRoom(s *segment, blob int, slotsFull bool) {
 	if s.slab != nil {
 		size = max(size, slab.ClassSize(s.slab.Size()+1))
 	}
-	if size > slotsBytesMax && m.splitSegment(s) {
+	if size > m.mem.slotsMax && m.splitSegment(s) {
 		return
 	}
 	m.resize(s, size)
@@ -181,7 +181,7 @@ func (m *Map) adopt(s *segment, p pointer, from *segment, i uint64) pointer {
 	at := m.freeSlot(s, p)
 	q := advance(s.slots, at*m.lay.stride)
 	copySlot(q, p, m.lay.stride)
-	s.track.inherit(at, &from.track, i)
+	s.track.add(at, &from.track, i)
 	s.count++
 	return q
 }
@@ -350,21 +350,27 @@ func (m *Map) shrink(s *segment) {
 	if s.slab == nil || s.count >= s.limit/4 {
 		return
 	}
-	if s.count > 0 && s.slab.Size() <= slotsBytesMin {
+	small := s.slab.Size() <= slotsBytesMin
+	if s.count > 0 && small {
 		return
 	}
 	var exhausted error
 	defer catch(&exhausted)
-	m.capture(s)
-	if s.count == 0 {
-		m.discard(s)
-		s.heap = blobHeap{}
-		m.vacate(s)
-	} else {
+	switch {
+	case s.count > 0:
+		m.capture(s)
 		m.resize(s, m.slotsBytesFor(int(s.count)))
 		if s.heap.slab != nil {
 			m.resizeHeap(s, 0)
 		}
+	case small:
+		// Its slab stays, for records that come and go; its blobs are gone.
+		s.heap.top, s.heap.dead = 0, 0
+	default:
+		m.capture(s)
+		m.discard(s)
+		s.heap = blobHeap{}
+		m.vacate(s)
 	}
 	if !m.join(s, s.next) {
 		m.join(s.prev, s)
@@ -377,7 +383,7 @@ func (m *Map) join(a, b *segment) bool {
 		return false
 	}
 	n := int(a.count + b.count)
-	if m.slotsBytesFor(n) > slotsBytesMax/2 || a.heap.live()+b.heap.live() > heapBytesMax/2 {
+	if m.slotsBytesFor(n) > m.mem.slotsMax/2 || a.heap.live()+b.heap.live() > m.mem.heapMax/2 {
 		return false
 	}
 	m.capture(a)

@@ -30,7 +30,16 @@ func setRef(p unsafe.Pointer, at uint64, r blobRef) { *(*blobRef)(unsafe.Add(p, 
 // slotBytes are the n bytes at p.
 func slotBytes(p unsafe.Pointer, n uint64) []byte { return unsafe.Slice((*byte)(p), n) }
 
-func copySlot(dst, src unsafe.Pointer, n uint64) { copy(slotBytes(dst, n), slotBytes(src, n)) }
+// copySlot copies n bytes, a multiple of 8. Most slots are a few words.
+func copySlot(dst, src unsafe.Pointer, n uint64) {
+	if n > 64 {
+		copy(slotBytes(dst, n), slotBytes(src, n))
+		return
+	}
+	for at := uint64(0); at < n; at += 8 {
+		*(*uint64)(unsafe.Add(dst, at)) = *(*uint64)(unsafe.Add(src, at))
+	}
+}
 
 func zero(p unsafe.Pointer, n uint64) { clear(slotBytes(p, n)) }
 

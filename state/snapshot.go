@@ -101,20 +101,22 @@ func (s *Snapshot) Copied() int64 { return s.copied }
 
 // How often Step looks at the clock.
 const (
-	clockBytes    = 48 << 10
+	clockBytes    = 32 << 10
 	clockSegments = 16
 )
 
 // Step copies segments for about budget, or all that are left if it is 0, and
 // says whether everything has been copied (or the snapshot has failed). It
-// exceeds the budget by at most the copy of one segment.
+// copies a segment at least, and goes on as long as another one that takes as
+// long as the last is within the budget.
 func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) {
 	if s.finished {
 		return true
 	}
-	var start time.Time
+	var start, before time.Time
 	if budget > 0 {
 		start = now()
+		before = start
 	}
 	m := s.m
 	last := bound{m.rng.Last, hashMax}
@@ -141,12 +143,14 @@ func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) 
 		seen++
 		if budget > 0 && (s.copied-mark >= clockBytes || seen >= clockSegments) {
 			seen, mark = 0, s.copied
-			if now().Sub(start) >= budget {
+			t := now()
+			if t.Sub(start)+t.Sub(before) > budget {
 				if backlog == 0 {
 					s.flush()
 				}
 				return false
 			}
+			before = t
 		}
 	}
 }

@@ -29,7 +29,8 @@ func (m *Map) Split(cuts ...uint64) (parts []*Map, err error) {
 	head := m.dir.head
 	for _, r := range ranges {
 		part := newMap(Config{Schema: m.schema, Range: r, Pool: m.mem.pool})
-		part.mem.owner = m.mem.owner
+		part.mem = m.mem
+		part.mem.held = 0
 		part.epoch, part.tracks, part.parent = m.epoch, m.tracks, m.parent
 		first := head
 		var last *segment
@@ -79,7 +80,8 @@ func Merge(maps ...*Map) (*Map, error) {
 	}
 	first, last := maps[0], maps[len(maps)-1]
 	m := newMap(Config{Schema: first.schema, Range: partition.Range{First: first.rng.First, Last: last.rng.Last}, Pool: first.mem.pool})
-	m.mem.owner = first.mem.owner
+	m.mem = first.mem
+	m.mem.held = 0
 	m.tracks, m.parent = true, first.parent
 	for _, o := range maps {
 		m.tracks = m.tracks && o.tracks && o.parent == m.parent

@@ -50,8 +50,8 @@ func (md *model) runInside(n int) {
 // its own, and merges again; deltas go on across all of it.
 func TestSplitMerge(t *testing.T) {
 	forKinds(t, func(t *testing.T, s Schema) {
-		md := newModel(t, s, 5, 300, 20, 0)
-		md.run(6000, 5)
+		md := newModel(t, s, 5, 150, 10, 0)
+		md.run(2000, 5)
 		base, _ := md.snapshotOf(Base, 1, S2, 0)
 		for round := range 4 {
 			md.run(300, 30)
@@ -69,9 +69,9 @@ func TestSplitMerge(t *testing.T) {
 			images := make([][]byte, len(parts))
 			for i, p := range parts {
 				wg.Go(func() {
-					p.runInside(1500)
-					images[i], _ = p.snapshotOf(Delta, 2, S2, 0)
 					p.runInside(500)
+					images[i], _ = p.snapshotOf(Delta, 2, S2, 0)
+					p.runInside(200)
 				})
 			}
 			wg.Wait()
@@ -115,7 +115,7 @@ func TestSplitMerge(t *testing.T) {
 func TestSplitImage(t *testing.T) {
 	forKinds(t, func(t *testing.T, s Schema) {
 		md := newModel(t, s, 6, 500, 20, 0)
-		md.run(8000, 5)
+		md.run(4000, 5)
 		base, _ := md.snapshotOf(Base, 1, S2, 0)
 		md.run(500, 50)
 		delta, _ := md.snapshotOf(Delta, 2, S2, 0)

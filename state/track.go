@@ -41,6 +41,17 @@ func (t *tracking) inherit(at uint64, from *tracking, i uint64) {
 	put(t.fresh, at, has(from.fresh, i))
 }
 
+// add is inherit for a slot without marks.
+func (t *tracking) add(at uint64, from *tracking, i uint64) {
+	w, b := i>>6, i&63
+	if from.dirty[w]>>b&1 != 0 {
+		t.dirty[at>>6] |= 1 << (at & 63)
+		if from.fresh[w]>>b&1 != 0 {
+			t.fresh[at>>6] |= 1 << (at & 63)
+		}
+	}
+}
+
 func has(set []uint64, i uint64) bool { return set[i>>6]>>(i&63)&1 != 0 }
 
 func put(set []uint64, i uint64, on bool) {

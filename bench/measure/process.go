@@ -3,20 +3,17 @@ package measure
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 // residentBytes is how much memory of the process is resident, 0 where the system does not tell.
 func residentBytes() int64 {
-	status, err := os.ReadFile("/proc/self/status")
+	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(status)) {
-		var kib int64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
-			return kib << 10
-		}
+	var all, resident int64 // in pages
+	if _, err := fmt.Sscan(string(statm), &all, &resident); err != nil {
+		return 0
 	}
-	return 0
+	return resident * int64(os.Getpagesize())
 }

@@ -21,7 +21,7 @@ type Measures struct {
 	Answers        int64            `json:"answers"`               // that reached the sink
 	ResponseMS     map[string]Times `json:"response_ms,omitempty"` // by sink; runs with a pace only
 	StateBytes     int64            `json:"state_bytes"`           // slabs of all operators' state, at most
-	RSSBytes       int64            `json:"rss_bytes"`             // of the process, at the end
+	RSSBytes       int64            `json:"rss_bytes"`             // of the process, at most
 	AllocsPerTuple float64          `json:"allocs_per_tuple"`      // on the Go heap
 	CPUPerTuple    float64          `json:"cpu_ns_per_tuple"`      // processor time of the process, generator included
 	Valid          bool             `json:"valid"`                 // every answer was checked and right

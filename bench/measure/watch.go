@@ -50,6 +50,7 @@ type watch struct {
 	start    mark
 	last     mark // when the job was looked at
 	stateMax int64
+	rssMax   int64
 }
 
 // mark is what the counters said at one moment.
@@ -93,7 +94,7 @@ func (w *watch) look(s engine.Stats) {
 	for i := range s.Tasks {
 		state += s.Tasks[i].StateBytes
 	}
-	w.stateMax = max(w.stateMax, state)
+	w.stateMax, w.rssMax = max(w.stateMax, state), max(w.rssMax, residentBytes())
 	w.report.report(float64(at)/float64(w.length), Progress{
 		Tuples: now.tuples, TuplesPerS: float64(now.tuples-w.last.tuples) / now.at.Sub(w.last.at).Seconds(),
 		Warming: !w.started, Moved: moved(s), Slabs: s.Slabs,
@@ -119,7 +120,7 @@ func (w *watch) finish(m *Measures) {
 	for i := range s.Tasks {
 		m.Handled[s.Tasks[i].Operator] += int64(s.Tasks[i].TuplesIn)
 	}
-	m.StateBytes, m.RSSBytes = w.stateMax, residentBytes()
+	m.StateBytes, m.RSSBytes = w.stateMax, max(w.rssMax, residentBytes())
 }
 
 func (w *watch) markOf(s engine.Stats) mark {

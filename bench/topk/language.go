@@ -17,13 +17,17 @@ const languageBytes = 8
 // LanguageOf returns the language that a host names before its first dot, or an error if that is empty or longer than
 // eight bytes, or if there is no dot.
 func LanguageOf(host []byte) (Language, error) {
-	code, _, dot := bytes.Cut(host, []byte{'.'})
-	if !dot || len(code) == 0 || len(code) > languageBytes {
-		return 0, fmt.Errorf("top k: host %q, want a language code of 1…%d bytes and a dot", host, languageBytes)
+	var code Language
+	for i, letter := range host {
+		if letter == '.' && i > 0 {
+			return code << (8 * (languageBytes - i)), nil
+		}
+		if letter == '.' || i == languageBytes {
+			break
+		}
+		code = code<<8 | Language(letter)
 	}
-	var padded [languageBytes]byte
-	copy(padded[:], code)
-	return Language(binary.BigEndian.Uint64(padded[:])), nil
+	return 0, fmt.Errorf("top k: host %q, want a language code of 1…%d bytes and a dot", host, languageBytes)
 }
 
 // String returns the code.

@@ -27,9 +27,9 @@ func run(t *testing.T, in *Input, cfg engine.Config) []Place {
 
 func TestQueryAgreesWithReference(t *testing.T) {
 	for _, input := range []InputConfig{
-		{Seed: 1, Rate: 500, Seconds: 95, Languages: 40, Splits: 3},
+		{Seed: 1, Rate: 300, Seconds: 95, Languages: 40, Splits: 3},
 		{Seed: 2, Rate: 3, Seconds: 61, Languages: 676, K: 32, Splits: 5},
-		{Seed: 3, Rate: 1, Seconds: 30, Languages: 1, K: 1, Splits: 4095},
+		{Seed: 3, Rate: 1, Seconds: 30, Languages: 1, K: 1, Splits: 100},
 		{Seed: 4, Rate: 20_000, Seconds: 1, K: 3, Splits: 1},
 	} {
 		in := newInput(t, input)
@@ -72,7 +72,7 @@ func TestRankingKeepsTheFirst(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	for _, cfg := range []Config{
-		{Input: InputConfig{Seed: 4, Rate: 10_000, Seconds: 61}},
+		{Input: InputConfig{Seed: 4, Rate: 5000, Seconds: 61}},
 		{
 			Input:    InputConfig{Seed: 5, Rate: 2000, Seconds: 50, Languages: 30, K: 5},
 			Settings: measure.Settings{Repeat: 2, Warm: 10, Engine: engine.Config{Loops: 1, Parallelism: map[string]int{PlacesID: 3}}},
@@ -103,7 +103,7 @@ func TestRunPaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q, ok := r.Runs[0].ResponseMS[PlacesID]; !ok || !r.Valid() || q.P50 <= 0 || q.P50 > q.P99 || q.P99 > q.Max || q.Max > 500 || r.Runs[0].Seconds < 0.5 {
+	if q, ok := r.Runs[0].ResponseMS[PlacesID]; !ok || !r.Valid() || q.P50 <= 0 || q.P50 > q.P99 || q.P99 > q.Max || q.Max > 5000 || r.Runs[0].Seconds < 0.5 {
 		t.Errorf("%+v\n%v", r.Runs[0], r.Checks)
 	}
 }

@@ -18,7 +18,7 @@ type Config struct {
 // Defaults returns a benchmark that takes about a minute on two cores.
 func Defaults() Config {
 	return Config{
-		Input:    InputConfig{Seed: 1, Rate: 20_000, Seconds: 120, Vocabulary: 10_000, Splits: 4},
+		Input:    InputConfig{Seed: 1, Rate: 10_000, Seconds: 120, Vocabulary: 10_000, Splits: 4},
 		Settings: measure.Settings{Repeat: 3, Warm: 30},
 	}
 }

@@ -32,9 +32,9 @@ func run(t *testing.T, in *Input, cfg engine.Config) []Frequency {
 
 func TestQueryAgreesWithReference(t *testing.T) {
 	for _, input := range []InputConfig{
-		{Seed: 1, Rate: 100, Seconds: 95, Vocabulary: 3000, Splits: 3},
-		{Seed: 2, Rate: 1, Seconds: 30, Vocabulary: 1, Splits: 4095},
-		{Seed: 3, Rate: 3000, Seconds: 1, Splits: 1},
+		{Seed: 1, Rate: 10, Seconds: 95, Vocabulary: 3000, Splits: 3},
+		{Seed: 2, Rate: 1, Seconds: 30, Vocabulary: 1, Splits: 100},
+		{Seed: 3, Rate: 300, Seconds: 1, Splits: 1},
 	} {
 		in := newInput(t, input)
 		var first []Frequency
@@ -87,9 +87,9 @@ func TestSplitter(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	for _, cfg := range []Config{
-		{Input: InputConfig{Seed: 4, Rate: 1000, Seconds: 61}},
+		{Input: InputConfig{Seed: 4, Rate: 100, Seconds: 61}},
 		{
-			Input:    InputConfig{Seed: 5, Rate: 2000, Seconds: 50, Vocabulary: 500},
+			Input:    InputConfig{Seed: 5, Rate: 100, Seconds: 50, Vocabulary: 500},
 			Settings: measure.Settings{Repeat: 2, Warm: 10, Engine: engine.Config{Loops: 1, Parallelism: map[string]int{FrequenciesID: 3}}},
 		},
 	} {
@@ -124,7 +124,7 @@ func TestRunPaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if q, ok := r.Runs[0].ResponseMS[FrequenciesID]; !ok || !r.Valid() || q.P50 <= 0 || q.P50 > q.P99 || q.P99 > q.Max || q.Max > 500 || r.Runs[0].Seconds < 0.5 {
+	if q, ok := r.Runs[0].ResponseMS[FrequenciesID]; !ok || !r.Valid() || q.P50 <= 0 || q.P50 > q.P99 || q.P99 > q.Max || q.Max > 5000 || r.Runs[0].Seconds < 0.5 {
 		t.Errorf("%+v\n%v", r.Runs[0], r.Checks)
 	}
 }

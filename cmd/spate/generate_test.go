@@ -12,10 +12,11 @@ import (
 )
 
 func TestHelpHasExamples(t *testing.T) {
-	for _, command := range []string{"lr generate", "lr history", "lr validate", "bench compare"} {
+	for _, command := range []string{"lr generate", "lr history", "lr run", "lr validate", "bench lr", "bench wordcount", "bench topk", "bench compare"} {
 		got := spate(t, append(strings.Fields(command), "--help")...)
 		got.want(t, 0)
-		if !strings.Contains(got.stdout, "spate "+command+" --") && !strings.Contains(got.stdout, "spate "+command+" before.json") {
+		// The first mention is the usage line.
+		if strings.Count(got.stdout, "spate "+command+" ") < 2 {
 			t.Errorf("help of %s shows no example:\n%s", command, got.stdout)
 		}
 	}

@@ -15,17 +15,12 @@ import (
 // genuine is real traffic with expected answers, kept beside the project.
 const genuine = "../../../shared/linearroad"
 
-// small generates a little traffic and its history and returns the files. From the second hour on there are tolls.
-func small(t *testing.T, args ...string) (input, history string) {
+// dense generates three minutes of one expressway, late enough for tolls and charges, and returns the file.
+func dense(t *testing.T, args ...string) string {
 	t.Helper()
-	dir := t.TempDir()
-	input, history = filepath.Join(dir, "input.dat"), filepath.Join(dir, "history.csv")
-	spate(t, append([]string{"lr", "generate", "--xways", "2", "--seed", "11", "--from", "9000", "--to", "9400", "--out", input}, args...)...).want(t, 0)
-	write := "1,1,0,7\n2,3,1,9\n"
-	if err := os.WriteFile(history, []byte(write), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	return input, history
+	input := filepath.Join(t.TempDir(), "input.dat")
+	spate(t, append(strings.Fields("lr generate --xways 1 --seed 11 --from 9000 --to 9180 --out "+input), args...)...).want(t, 0)
+	return input
 }
 
 func TestGenuineTrafficIsAnsweredRight(t *testing.T) {
@@ -62,9 +57,10 @@ func TestGenuineTrafficIsAnsweredRight(t *testing.T) {
 }
 
 func TestRunIsTheSameAtAnyParallelism(t *testing.T) {
-	input, history := small(t, "--hostile")
+	input := dense(t, "--hostile")
+	history := write(t, "history.csv", "1,1,0,7\n2,3,1,9\n")
 	var first map[string][]byte
-	for _, args := range []string{"--loops 1", "--loops 2", "--loops 2 --parallelism calculator=3,assessment=5,expenditure=2", "--loops 1 --pace 2000"} {
+	for _, args := range []string{"--loops 1", "--loops 2", "--loops 2 --parallelism calculator=3,assessment=5,expenditure=2", "--loops 1 --pace 10000"} {
 		out := t.TempDir()
 		spate(t, append(strings.Fields("lr run --input "+input+" --history "+history+" --out "+out), strings.Fields(args)...)...).want(t, 0)
 		got := answersOf(t, out)
@@ -105,9 +101,9 @@ func answersOf(t *testing.T, dir string) map[string][]byte {
 }
 
 func TestRunResult(t *testing.T) {
-	input, history := small(t)
+	input := dense(t)
 	out := filepath.Join(t.TempDir(), "new", "results")
-	ran := spate(t, "lr", "run", "--json", "--input", input, "--history", history, "--out", out, "--memory", "1GiB")
+	ran := spate(t, "lr", "run", "--json", "--input", input, "--out", out, "--memory", "1GiB")
 	ran.want(t, 0)
 	o := ran.object(t, "spate.lr.run/1")
 	for _, name := range []string{"reports", "reports_per_s", "seconds", "tolls_above_zero", "charges", "unanswered_type4", "rss_bytes"} {
@@ -123,7 +119,7 @@ func TestRunResult(t *testing.T) {
 	if err := json.Unmarshal(kept, &summary); err != nil || summary["reports"] != o["reports"] {
 		t.Errorf("summary.json is not the result: %v, %s", err, kept)
 	}
-	text := spate(t, "lr", "run", "--input", input, "--out", out, "--pace", "1000")
+	text := spate(t, "lr", "run", "--input", input, "--out", out, "--pace", "10000")
 	text.want(t, 0)
 	for _, part := range []string{"position reports", "toll notifications", "unanswered", "p99.9", out} {
 		if !strings.Contains(text.stdout, part) {
@@ -133,7 +129,7 @@ func TestRunResult(t *testing.T) {
 }
 
 func TestWrongAnswersAreFound(t *testing.T) {
-	input, _ := small(t)
+	input := dense(t)
 	out := t.TempDir()
 	spate(t, "lr", "run", "--input", input, "--out", out).want(t, 0)
 	tolls := filepath.Join(out, "tolls.csv")
@@ -266,7 +262,8 @@ func TestValidateFails(t *testing.T) {
 }
 
 func TestInterruptedRun(t *testing.T) {
-	input, _ := small(t)
+	input := filepath.Join(t.TempDir(), "input.dat")
+	spate(t, strings.Fields("lr generate --xways 1 --seed 11 --to 60 --out "+input)...).want(t, 0)
 	out := t.TempDir()
 	trace := filepath.Join(t.TempDir(), "run.trace")
 	spate(t, "lr", "run", "--input", input, "--out", out).want(t, 0)
@@ -283,6 +280,9 @@ func TestInterruptedRun(t *testing.T) {
 	c.Wait()
 	if code := c.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("exit code %d, want 1\n%s", code, stderr.String())
+	}
+	if _, err := os.Stat(filepath.Join(out, "tolls.csv")); err != nil {
+		t.Error(err)
 	}
 	if info, err := os.Stat(trace); err != nil || info.Size() == 0 {
 		t.Errorf("the trace of an interrupted run: %v, %v", info, err)
@@ -343,23 +343,57 @@ func TestBenchLinearWithPaceAndProfiles(t *testing.T) {
 	}
 }
 
+func TestSmallBenchmarks(t *testing.T) {
+	for args, schema := range map[string]string{
+		"bench wordcount --rate 100 --seconds 40 --vocabulary 500 --repeat 2": "spate.bench.wordcount/1",
+		"bench topk --rate 1000 --seconds 40 --k 3 --repeat 2":                "spate.bench.topk/1",
+	} {
+		text := spate(t, strings.Fields(args)...)
+		text.want(t, 0)
+		for _, part := range []string{"tuples/s", "not a rating", "all right", "per tuple"} {
+			if !strings.Contains(text.stdout, part) {
+				t.Errorf("%s: the report lacks %q:\n%s", args, part, text.stdout)
+			}
+		}
+		ran := spate(t, strings.Fields(args+" --json --loops 1")...)
+		ran.want(t, 0)
+		o := ran.object(t, schema)
+		for _, name := range strings.Fields("version commit go machine input pace loops tuples seconds tuples_per_s answers valid state_bytes rss_bytes allocs_per_tuple spread runs checks") {
+			if _, ok := o[name]; !ok {
+				t.Errorf("%s: the result lacks %s", args, name)
+			}
+		}
+		if runs, _ := o["runs"].([]any); o["valid"] != true || len(runs) != 2 {
+			t.Errorf("%s: valid %v, %d runs", args, o["valid"], len(runs))
+		}
+		a := write(t, "a.json", ran.stdout)
+		spate(t, "bench", "compare", a, a).want(t, 0)
+	}
+}
+
 func TestBenchUsage(t *testing.T) {
 	for args, part := range map[string]string{
-		"--hdr x":                 "--pace",
-		"--repeat 0":              "--repeat",
-		"--xways 0":               "--xways",
-		"--from 3h":               "--from",
-		"--loops two":             "--loops",
-		"--parallelism nobody=1":  "nobody",
-		"--pace 1 --hdr /no/such": "/no/such",
+		"lr --hdr x":                        "--pace",
+		"lr --repeat 0":                     "--repeat",
+		"lr --xways 0":                      "--xways",
+		"lr --from 3h":                      "--from",
+		"lr --loops two":                    "--loops",
+		"lr --parallelism nobody=1":         "nobody",
+		"lr --pace 1 --hdr /no/such":        "/no/such",
+		"wordcount --rate 0":                "--rate",
+		"wordcount --hdr x":                 "--pace",
+		"wordcount --vocabulary 1000000000": "1000000000",
+		"topk --k 33":                       "33",
+		"topk --seconds=-1":                 "--seconds",
+		"topk --parallelism nobody=2":       "nobody",
 	} {
-		got := spate(t, append([]string{"bench", "lr"}, strings.Fields(args)...)...)
+		got := spate(t, strings.Fields("bench "+args)...)
 		want := 2
 		if part == "/no/such" {
 			want = 1
 		}
 		if got.code != want || !strings.Contains(got.stderr, part) {
-			t.Errorf("bench lr %s: exit code %d, want %d and %q\n%s", args, got.code, want, part, got.stderr)
+			t.Errorf("bench %s: exit code %d, want %d and %q\n%s", args, got.code, want, part, got.stderr)
 		}
 	}
 }

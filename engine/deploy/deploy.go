@@ -224,7 +224,7 @@ func (d *Deployment) Channel(link Link, l *buffers.Log, from wire.Time) (*task.C
 	if d.cfg.Feed != nil {
 		feed = d.cfg.Feed(link, cur)
 	}
-	id := task.ChannelID{Port: link.Port, Up: uint64(link.From.Index)}
+	id := task.ChannelID{Port: link.Port, Up: link.From.Range.First}
 	size := d.Plan.Units[link.To.Unit].Host().Ports[link.Port].PayloadSize
 	return task.NewChannel(id, size, feed, from, wire.TimeMax), nil
 }

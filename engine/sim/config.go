@@ -50,7 +50,6 @@ type Report struct {
 	Restores    int    // tasks that were lost and came back
 	Amnesias    int    // operator objects that were built again
 	Asked       int    // checkpoints that a log asked for
-	Tuples      uint64 // that the sources emitted
 	Digest      uint64 // of all decisions: equal for equal schedules
 	Results     Results
 }

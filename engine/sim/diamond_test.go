@@ -2,12 +2,14 @@ package sim_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"time"
 
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/sim"
+	"github.com/fullspate/spate/wire"
 )
 
 // The diamond: two paths that part in one operator and meet in another, both with state in which every reordering shows.
@@ -61,7 +63,9 @@ const (
 
 func leftOf(h uint64, i uint64) tuple { return tuple{mix(h, i, 1) % joinKeys, mix(h, i, 2)} }
 
-func fans(h uint64) (left, right uint64) { return h % 4, h >> 3 % 3 }
+func fans(h uint64) (left, right uint64) {
+	return [...]uint64{0, 0, 0, 0, 1, 1, 1, 3}[h%8], [...]uint64{0, 0, 0, 0, 0, 1, 1, 2}[h>>3%8]
+}
 
 // input makes the splits of both sources.
 func input(seed uint64, n int) (in [][]engine.Record[tuple], short []engine.Record[tuple]) {
@@ -80,11 +84,33 @@ func input(seed uint64, n int) (in [][]engine.Record[tuple], short []engine.Reco
 	return [][]engine.Record[tuple]{make1(n), make1(n - n/3), make1(n / 2)}, make1(n / 4)
 }
 
-// diamond makes the graph. A goField plants a bug: state that is not declared.
-func diamond(in [][]engine.Record[tuple], short []engine.Record[tuple], goField bool) sim.Build {
+// variant is how a diamond is made.
+type variant struct {
+	variable bool // words vary in size
+	goField  bool // a bug is planted: state that is not declared
+}
+
+// words that vary in size: the value, then the text as it is.
+var wordCodec = must(wire.Variable("word", func(dst []byte, w *word) []byte {
+	return append(binary.LittleEndian.AppendUint64(dst, w.Value), w.key()...)
+}, func(src []byte, w *word) error {
+	*w = word{Value: binary.LittleEndian.Uint64(src)}
+	copy(w.Text[:], src[8:])
+	return nil
+}))
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// diamond makes the graph.
+func diamond(in [][]engine.Record[tuple], short []engine.Record[tuple], v variant) sim.Build {
 	return func() *engine.Graph {
 		g := engine.NewGraph("diamond")
-		fan := engine.Keyed(g, "fan", source(g, "in", 0, in...), (*tuple).key, func(d *engine.Decl) engine.Handler[tuple] { return fanOut(d, goField) })
+		fan := engine.Keyed(g, "fan", source(g, "in", 0, in...), (*tuple).key, func(d *engine.Decl) engine.Handler[tuple] { return fanOut(d, v) })
 		thin := engine.Stateless(g, "thin", engine.From[tuple](fan, "left"), func(d *engine.Decl) engine.Handler[tuple] {
 			out := engine.Output[tuple](d, "out")
 			return func(c *engine.Ctx, v *tuple) {
@@ -121,9 +147,15 @@ func source(g *engine.Graph, id string, first uint16, splits ...[]engine.Record[
 	return engine.Source(g, id, spec)
 }
 
-func fanOut(d *engine.Decl, goField bool) engine.Handler[tuple] {
+func fanOut(d *engine.Decl, kind variant) engine.Handler[tuple] {
 	st := engine.Value[chain](d, "chain")
-	left, right := engine.Output[tuple](d, "left"), engine.Output[word](d, "right")
+	left := engine.Output[tuple](d, "left")
+	var right engine.OutputPort[word]
+	if kind.variable {
+		right = engine.OutputOf(d, "right", wordCodec)
+	} else {
+		right = engine.Output[word](d, "right")
+	}
 	var beat engine.TimerState
 	emit := func(c *engine.Ctx, nl, nr, h uint64) {
 		for i := range nl {
@@ -154,14 +186,14 @@ func fanOut(d *engine.Decl, goField bool) engine.Handler[tuple] {
 		s, _ := st.Upsert(c)
 		s.Count++
 		s.Hash = mix(s.Hash, v.Value, uint64(c.Time()), s.Count)
-		if goField {
+		if kind.goField {
 			field++
 			s.Hash += field / 1000
 		}
 		nl, nr := fans(s.Hash)
 		emit(c, nl, nr, s.Hash)
-		switch s.Hash % 16 {
-		case 0, 1, 2:
+		switch s.Hash >> 6 % 16 {
+		case 0:
 			beat.Set(c, c.NextMultiple(beatMs*time.Millisecond))
 		case 3:
 			beat.Cancel(c)

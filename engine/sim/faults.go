@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,16 +32,26 @@ func (w *world) act(kind int) error {
 	n := w.nodes[w.rand.IntN(len(w.nodes))]
 	switch kind {
 	case turn:
+		for i := 0; i < tries && n.idle; i++ {
+			n = w.nodes[w.rand.IntN(len(w.nodes))]
+		}
 		_, err := w.turn(n, 1+w.rand.IntN(w.nature.budget))
 		return err
 	case carry:
-		moved, err := w.links[w.rand.IntN(len(w.links))].act(w.rand)
+		l := w.links[w.rand.IntN(len(w.links))]
+		for i := 0; i < tries && !l.busy(); i++ {
+			l = w.links[w.rand.IntN(len(w.links))]
+		}
+		moved, err := l.act(w.rand)
 		if moved {
 			w.moves++
 		}
 		return err
 	case checkpoint:
-		return w.checkpoint(w.urgent(n))
+		if n = w.urgent(n); !n.busy() && w.rand.IntN(8) > 0 {
+			return nil
+		}
+		return w.checkpoint(n)
 	case amnesia:
 		if !n.down {
 			n.t.Bind()
@@ -57,12 +68,12 @@ func (w *world) act(kind int) error {
 	return nil
 }
 
+// tries is how often a decision that would come to nothing is taken again: most, but not all, should come to something.
+const tries = 4
+
 // urgent prefers a task that is at a checkpoint, or asked for one.
 func (w *world) urgent(n *node) *node {
-	for range 4 {
-		if n.freeze != nil || n.taken != nil || n.trimming || n.asked {
-			break
-		}
+	for i := 0; i < 2*tries && !n.busy(); i++ {
 		n = w.nodes[w.rand.IntN(len(w.nodes))]
 	}
 	return n
@@ -98,8 +109,9 @@ func (w *world) ask(n *node) {
 	case n.down:
 	case n.durable.Position == n.t.Position():
 		n.trimming = true
-	default:
+	case !n.asked:
 		n.asked = true
+		w.report.Asked++
 	}
 }
 
@@ -139,34 +151,44 @@ func (w *world) checkpoint(n *node) error {
 
 // persist makes the checkpoint that was taken the one to come back from.
 func (w *world) persist(n *node) error {
-	c := n.taken
-	deltas := false
+	c, incremental := n.taken, false
 	for i, image := range c.Tables {
 		info, err := state.Inspect(image)
 		if err != nil {
 			return fmt.Errorf("checkpoint of %v: table %d: %w", n, i, err)
 		}
 		if info.Kind != state.Delta {
+			n.deltas[i] = nil
 			continue
 		}
-		deltas = true
-		if mutant.Active == mutant.DeltaLost {
-			c.Tables[i] = n.durable.Tables[i]
-			continue
+		incremental = true
+		c.Tables[i] = n.durable.Tables[i]
+		if mutant.Active != mutant.DeltaLost {
+			n.deltas[i] = append(n.deltas[i], image)
 		}
-		var b bytes.Buffer
-		if _, err := state.Fold(&b, state.Raw, n.durable.Tables[i], image); err != nil {
-			return fmt.Errorf("checkpoint of %v: table %d: folding: %w", n, i, err)
-		}
-		c.Tables[i] = b.Bytes()
 	}
 	if c.Position > n.durable.Position {
 		w.moves++
 	}
 	n.durable, n.taken, n.trimming = c, nil, true
 	w.report.Checkpoints++
-	if deltas {
+	if incremental {
 		w.report.Deltas++
+	}
+	return nil
+}
+
+// fold makes the durable checkpoint whole.
+func (n *node) fold() error {
+	for i, deltas := range n.deltas {
+		if len(deltas) == 0 {
+			continue
+		}
+		var b bytes.Buffer
+		if _, err := state.Fold(&b, state.Raw, n.durable.Tables[i], deltas...); err != nil {
+			return fmt.Errorf("table %d: folding %d deltas: %w", i, len(deltas), err)
+		}
+		n.durable.Tables[i], n.deltas[i] = b.Bytes(), nil
 	}
 	return nil
 }
@@ -190,6 +212,7 @@ func (w *world) trim(n *node) {
 				e.Log.Trim(at)
 				if e.Log.Bytes() < before {
 					w.moves++
+					up.idle = false
 				}
 			}
 		}
@@ -256,7 +279,7 @@ func (w *world) restore(n *node) error {
 	n.t, n.down, n.last = t, false, n.durable.Position
 	w.report.Restores++
 	w.moves++
-	if err := t.Restore(n.durable, w.pool); err != nil {
+	if err := errors.Join(n.fold(), t.Restore(n.durable, w.pool)); err != nil {
 		return fmt.Errorf("%v comes back from its checkpoint at %v: %w", n, n.durable.Position, err)
 	}
 	if err := w.feedFrom(n); err != nil {
@@ -288,7 +311,7 @@ func (w *world) feedFrom(n *node) error {
 			l := w.link(up, n, e.Port, nil)
 			l.begin(from)
 			size := w.plan.Units[n.t.Unit].Host().Ports[e.Port].PayloadSize
-			n.t.Connect(task.NewChannel(task.ChannelID{Port: e.Port, Up: uint64(up.t.Index)}, size, l, from, wire.TimeMax))
+			n.t.Connect(task.NewChannel(task.ChannelID{Port: e.Port, Up: up.t.Range.First}, size, l, from, wire.TimeMax))
 		}
 	}
 	return nil
@@ -302,7 +325,7 @@ func (w *world) succeed(n *node, e deploy.Edge) error {
 	}
 	at, old := wire.Time(0), (*link)(nil)
 	for _, l := range to.in {
-		if l.from == n && l.port == e.Port && (old == nil || l.start >= old.start) {
+		if l.from == n && l.port == e.Port && l.end == wire.TimeMax {
 			old = l
 		}
 	}
@@ -324,7 +347,7 @@ func (w *world) succeed(n *node, e deploy.Edge) error {
 	}
 	var ended []*task.Channel
 	for _, ch := range to.t.Channels() {
-		if ch.ID.Port == e.Port && ch.ID.Up == uint64(n.t.Index) {
+		if ch.ID.Port == e.Port && ch.ID.Up == n.t.Range.First {
 			ended = append(ended, ch)
 		}
 	}
@@ -350,7 +373,7 @@ func (w *world) link(from, to *node, port int, cur *buffers.Cursor) *link {
 
 // prune forgets the links whose channels are over.
 func (w *world) prune(n *node) {
-	over := func(l *link) bool { return l.to == n && l.end <= n.last }
+	over := func(l *link) bool { return l.to == n && l.end < wire.TimeMax && (l.end <= n.last || l.start >= l.end) }
 	if !slices.ContainsFunc(n.in, over) {
 		return
 	}

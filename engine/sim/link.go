@@ -127,7 +127,13 @@ func (l *link) deliver(n int) bool {
 		}
 	}
 	l.flight = shift(l.flight, n)
+	l.to.idle = l.to.idle && n == 0
 	return n > 0
+}
+
+// busy says that there is something to send or to deliver.
+func (l *link) busy() bool {
+	return len(l.flight) > 0 || l.cursor != nil && (l.cursor.Poll() > l.polled || l.told != l.acked)
 }
 
 // act sends or delivers a random amount.

@@ -220,14 +220,14 @@ func oracleFan(rows []event, end wire.Time) *oracleOp {
 		s.Hash = mix(s.Hash, e.v.Value, uint64(o.now), s.Count)
 		nl, nr := fans(s.Hash)
 		emit(nl, nr, s.Hash)
-		switch x := s.Hash % 16; {
-		case x < 3:
+		switch x := s.Hash >> 6 % 16; {
+		case x == 0:
 			o.set(0, o.next(beatMs))
 		case x == 3:
 			delete(o.due[0], o.key)
 		case x == 4:
 			o.set(0, o.next(5*beatMs))
-		case x < 7:
+		case x == 5, x == 6:
 			o.set(1, o.next(closeMs))
 		case x == 7:
 			o.set(1, o.now.Millis()+1+s.Hash>>8%500)

@@ -59,7 +59,7 @@ func (w *world) run() error {
 	for _, x := range w.nature.weights {
 		total += x
 	}
-	patience := 20 * (len(w.nodes) + len(w.links) + 10)
+	patience := 4 * (len(w.nodes) + len(w.links) + 10)
 	moves, fruitless := w.moves, 0
 	for !w.done() {
 		w.report.Steps++
@@ -124,7 +124,7 @@ func (w *world) sweep() error {
 		until = min(until, p.Until)
 	}
 	for _, n := range w.nodes {
-		for range 4 {
+		for n.busy() {
 			if err := w.checkpoint(n); err != nil {
 				return err
 			}
@@ -154,6 +154,7 @@ func (w *world) turn(n *node, budget int) (task.Progress, error) {
 		}
 		return p, err
 	}
+	n.idle = !p.Worked
 	if p.Worked {
 		w.moves++
 	}

@@ -36,12 +36,14 @@ type node struct {
 	last     wire.Time // position after the last turn
 	down     bool      // it is lost and has not come back
 	done     bool
+	idle     bool // its last turn found nothing to do
 	held     bool
 	freeze   *task.Freeze
 	taken    *task.Checkpoint // encoded, not yet durable
 	durable  *task.Checkpoint
-	asked    bool // for a checkpoint, by a log that feeds it
-	trimming bool // the logs that feed it have not heard of the durable checkpoint
+	deltas   [][][]byte // by table: what is to be folded into the durable checkpoint's
+	asked    bool       // for a checkpoint, by a log that feeds it
+	trimming bool       // the logs that feed it have not heard of the durable checkpoint
 	in       []*link
 }
 
@@ -62,15 +64,15 @@ func pick(r *rand.Rand, from ...int) int { return from[r.IntN(len(from))] }
 
 func (c Config) nature(r *rand.Rand, g *graph.Graph) nature {
 	n := nature{
-		frameBytes: pick(r, 256, 256, 384, 512, 1024), logBytes: pick(r, 1<<10, 2<<10, 4<<10, 16<<10),
-		noFuse: r.IntN(3) == 0, budget: pick(r, 1, 3, 7, 20, 20, 60), chunk: pick(r, 1, 2, 4, 16),
-		idle: pick(r, 0, 0, 10, 50), pace: float64(pick(r, 0, 0, 1, 10)), parallelism: map[string]int{},
+		frameBytes: pick(r, 256, 256, 384, 512, 1024), logBytes: pick(r, 1<<10, 4<<10, 8<<10, 16<<10, 64<<10),
+		noFuse: r.IntN(3) == 0, budget: pick(r, 3, 7, 20, 20, 60), chunk: pick(r, 2, 4, 16, 16),
+		idle: pick(r, 0, 0, 10, 50), pace: float64(pick(r, 0, 0, 20, 100)), parallelism: map[string]int{},
 	}
 	n.trimOnAck = r.IntN(8) == 0
 	n.spill = c.SpillDir != "" && r.IntN(16) == 0
 	n.weights = [actions]int{turn: pick(r, 20, 60, 100), carry: pick(r, 30, 60, 100)}
 	if !n.trimOnAck {
-		n.weights[checkpoint] = pick(r, 2, 6, 20)
+		n.weights[checkpoint] = pick(r, 2, 4, 8)
 		if !c.NoCrash {
 			n.crashes = pick(r, 0, 3, 10, 30)
 			n.weights[crash] = 1
@@ -131,11 +133,17 @@ func newWorld(g *graph.Graph, cfg Config) (w *world, err error) {
 		if n.durable, err = n.t.Checkpoint(); err != nil {
 			return w, fmt.Errorf("the first checkpoint of %v: %w", n, err)
 		}
+		n.deltas = make([][][]byte, len(n.durable.Tables))
 	}
 	return w, nil
 }
 
 func (w *world) node(t *deploy.Task) *node { return w.nodes[w.first[t.Unit]+t.Index] }
+
+// busy says that the node has a checkpoint to go on with.
+func (n *node) busy() bool {
+	return !n.down && (n.freeze != nil || n.taken != nil || n.trimming || n.asked)
+}
 
 // String names the task.
 func (n *node) String() string { return fmt.Sprintf("%s/%d", n.t.Operator(), n.t.Index) }

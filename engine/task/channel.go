@@ -24,7 +24,7 @@ type Feed interface {
 // ChannelID names a channel within a consuming task.
 type ChannelID struct {
 	Port int    // input port
-	Up   uint64 // first hash of the upstream task's range, or the ordinal of a source's task: ties are handled in this order
+	Up   uint64 // first hash of the upstream task's range: ties are handled in this order, however ranges are cut
 }
 
 // Channel is the consumer's end of a channel, valid for Start ≤ τ < End.
@@ -109,7 +109,11 @@ func (ch *Channel) size() uintptr {
 // pop passes over the next tuple.
 func (ch *Channel) pop() {
 	n := ch.size()
-	ch.p, ch.left = at(ch.p, n), ch.left-int(n)
+	if ch.left -= int(n); ch.left > 0 {
+		ch.p = at(ch.p, n)
+	} else {
+		ch.p = nil // never beyond the end: a frame may lie in the Go heap, and what is behind it is something else
+	}
 }
 
 // tied says whether the tuple after the next one has the same τ.

@@ -50,7 +50,7 @@ func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
 	}}
 	t.publish()
 	for _, l := range t.logs {
-		img := LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier()}
+		img := LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier(), Frames: make([]byte, 0, l.Bytes())}
 		for fr, err := range l.Frames(img.Trim) {
 			if err != nil {
 				return nil, fmt.Errorf("reading the log back: %w", err)

@@ -200,11 +200,14 @@ func (t *Task) batchFixed(ch *Channel, h *Handler, limit wire.Time, budget int) 
 		}
 		h.Fixed(c, fixedPayload(p))
 		done++
-		p = at(p, stride)
 		ch.left -= int(stride)
 		t.pos = tau + 1
-		tau = next
-		if c.full || c.err != nil || ch.left == 0 {
+		if ch.left == 0 {
+			p = nil
+			break
+		}
+		p, tau = at(p, stride), next
+		if c.full || c.err != nil {
 			break
 		}
 	}

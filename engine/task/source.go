@@ -173,7 +173,7 @@ func (r *reading) choose() (best *splitReading, second wire.Time) {
 		case s.waiting || s.next >= head:
 			second = min(second, s.next)
 		default:
-			best, head, second = s, s.next, head
+			best, head, second = s, s.next, min(second, head)
 		}
 	}
 	if best != nil && second <= head { // one that waits is before it

@@ -17,7 +17,7 @@ import (
 // what can be done now. It belongs to one goroutine at a time; only Stats may be called from others.
 type Task struct {
 	Index int             // among the operator's tasks
-	Range partition.Range // of key hashes; of split ordinals for a source, whose tasks own splits instead
+	Range partition.Range // of key hashes; a source's task owns splits instead, and has a range for the order of ties alone
 
 	insts    []*Instance // the host operator first, then what is fused into it
 	channels []*Channel

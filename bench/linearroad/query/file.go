@@ -128,22 +128,26 @@ func HistoryFile(g *engine.Graph, path string) engine.Stream[history.Row] {
 	return engine.Source(g, HistoryID, engine.SourceSpec[history.Row]{
 		Splits: []engine.Split{{Ordinal: historySplit, Name: path, Weight: 1}},
 		Open: func(_ engine.Split, at engine.Offset) (engine.Reader[history.Row], error) {
-			file, err := os.Open(path)
-			if err != nil {
-				return nil, err
-			}
-			r := &rowReader{file: file, rows: history.NewReader(file, path)}
-			for r.next < at.Place {
-				var row history.Row
-				if err := r.rows.Next(&row); err != nil {
-					file.Close()
-					return nil, fmt.Errorf("read history from row %d: %w", at.Place, err)
-				}
-				r.next++
-			}
-			return r, nil
+			return openRows(path, at)
 		},
 	})
+}
+
+func openRows(path string, at engine.Offset) (*rowReader, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &rowReader{file: file, rows: history.NewReader(file, path)}
+	for r.next < at.Place {
+		var row history.Row
+		if err := r.rows.Next(&row); err != nil {
+			file.Close()
+			return nil, fmt.Errorf("read history from row %d: %w", at.Place, err)
+		}
+		r.next++
+	}
+	return r, nil
 }
 
 // rowReader reads a history file.

@@ -62,7 +62,7 @@ func (c *benchLinearCommand) Run(ctx context.Context, out *output) error {
 	if err := config.Validate(); err != nil {
 		return usageError{err}
 	}
-	hdr, err := c.createHDR(ctx)
+	hdr, err := createHDR(ctx, c.HDR)
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,13 @@ func (c *benchLinearCommand) Run(ctx context.Context, out *output) error {
 	return errors.Join(err, c.print(out, r))
 }
 
-// createHDR opens the latency log before the run, so that a name that can't be written is known at once.
-func (c *benchLinearCommand) createHDR(ctx context.Context) (*outFile, error) {
-	if c.HDR == "" {
+// createHDR opens the latency log before the run, so that a name that can't be written is known at once. Without a name
+// there is none.
+func createHDR(ctx context.Context, name string) (*outFile, error) {
+	if name == "" {
 		return nil, nil
 	}
-	return createFile(context.WithoutCancel(ctx), c.HDR)
+	return createFile(context.WithoutCancel(ctx), name)
 }
 
 func finishHDR(hdr *outFile, err error) error {
@@ -175,7 +176,7 @@ func (l *linearResult) text(w io.Writer, r *linearroad.Result) error {
 		report.Number(rate.Median), 100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max))
 	fmt.Fprintf(w, "measured     %s reports in %.2f s, the run with the median rate\n", report.Count(l.Measures.Reports), l.Seconds)
 	writeAnswers(w, &l.Performance)
-	writeResponses(w, l.ResponseMS)
+	writeResponses(w, "type ", l.ResponseMS)
 	fmt.Fprintf(w, "memory       state %s, %.0f bytes for each of %s vehicles; process %s\n",
 		report.Bytes(l.StateBytes), l.StatePerCar, report.Count(l.Vehicles), report.Bytes(l.RSSBytes))
 	fmt.Fprintf(w, "allocations  %s per report\n", report.Number(l.AllocsPerRep))
@@ -188,14 +189,7 @@ func (l *linearResult) title() string {
 	if l.Replicate {
 		kind = "times one replicated expressway"
 	}
-	pace := "as fast as possible (a throughput test, not a rating)"
-	switch {
-	case l.Pace == 1:
-		pace = "in real time"
-	case l.Pace > 0:
-		pace = fmt.Sprintf("%g times as fast as real time (a throughput test, not a rating)", l.Pace)
-	}
-	return fmt.Sprintf("%d %s, seconds %d to %d, %s", l.Xways, kind, l.From, l.To, pace)
+	return fmt.Sprintf("%d %s, seconds %d to %d, %s", l.Xways, kind, l.From, l.To, paceText(l.Pace))
 }
 
 func verdict(valid bool) string {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/linearroad/format"
+	"github.com/fullspate/spate/bench/topk"
+	"github.com/fullspate/spate/bench/wordcount"
 )
 
 // Exit codes.
@@ -51,8 +53,11 @@ type grammar struct {
 	} `cmd:"" name:"lr" help:"Linear Road: variable tolling on expressways."`
 
 	Bench struct {
-		LR      benchLinearCommand `cmd:"" name:"lr" help:"Linear Road: generator, query and validation in one process."`
-		Compare compareCommand     `cmd:"" help:"Put two results side by side."`
+		LR        benchLinearCommand `cmd:"" name:"lr" help:"Linear Road: generator, query and validation in one process."`
+		Wordcount wordcountCommand   `cmd:"" help:"Word frequency in windows of 30 seconds."`
+		TopK      topkCommand        `cmd:"" name:"topk" help:"Top k of page views in windows of 30 seconds."`
+		Compare   compareCommand     `cmd:"" help:"Put two results side by side."`
+		Plot      plotCommand        `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`
 
 	Version versionCommand `cmd:"" help:"Print version, commit and platform."`
@@ -93,7 +98,7 @@ func Main(ctx context.Context, args []string, console Console) int {
 
 // defaults are the values that help texts and flags take from elsewhere.
 func defaults() kong.Vars {
-	linear := linearroad.Defaults()
+	linear, words, views := linearroad.Defaults(), wordcount.Defaults(), topk.Defaults()
 	return kong.Vars{
 		"cores":  strconv.Itoa(min(runtime.GOMAXPROCS(0), loopsMax)),
 		"xways":  strconv.Itoa(linear.Xways),
@@ -101,6 +106,13 @@ func defaults() kong.Vars {
 		"to":     strconv.Itoa(linear.To),
 		"seed":   strconv.FormatUint(linear.Seed, 10),
 		"repeat": strconv.Itoa(linear.Repeat),
+
+		"wordcount_rate":       strconv.Itoa(words.Input.Rate),
+		"wordcount_seconds":    strconv.Itoa(words.Input.Seconds),
+		"wordcount_vocabulary": strconv.Itoa(words.Input.Vocabulary),
+		"topk_rate":            strconv.Itoa(views.Input.Rate),
+		"topk_seconds":         strconv.Itoa(views.Input.Seconds),
+		"topk_k":               strconv.Itoa(views.Input.K),
 	}
 }
 

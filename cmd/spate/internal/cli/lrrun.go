@@ -85,7 +85,7 @@ func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
 	fmt.Fprintf(w, "%s: %s position reports in %.2f s, %s/s, %d loops, %s rules\n",
 		c.Input, report.Count(s.Reports), s.Seconds, report.Number(s.ReportsPerS), s.Loops, s.Rules)
 	writeAnswers(w, &s.Performance)
-	writeResponses(w, s.ResponseMS)
+	writeResponses(w, "type ", s.ResponseMS)
 	if s.Skipped > 0 {
 		fmt.Fprintf(w, "skipped      %s lines that are no tuples; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)
 	}

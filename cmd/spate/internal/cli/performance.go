@@ -29,8 +29,19 @@ func writeAnswers(w io.Writer, p *linearroad.Performance) {
 		report.Count(p.TollsAboveZero), report.Count(p.Accidents), report.Count(p.Charges), report.Count(p.NonZeroBalances))
 }
 
-// writeResponses prints a table of response times, or nothing if there are none.
-func writeResponses(w io.Writer, times map[string]linearroad.Times) {
+// paceText says how fast a benchmark's input was given, and what its result may be called.
+func paceText(pace float64) string {
+	switch pace {
+	case 0:
+		return "as fast as possible (a throughput test, not a rating)"
+	case 1:
+		return "in real time"
+	}
+	return fmt.Sprintf("%g times as fast as real time (a throughput test, not a rating)", pace)
+}
+
+// writeResponses prints a table of response times by key, each with a prefix, or nothing if there are none.
+func writeResponses(w io.Writer, prefix string, times map[string]linearroad.Times) {
 	if len(times) == 0 {
 		return
 	}
@@ -38,7 +49,7 @@ func writeResponses(w io.Writer, times map[string]linearroad.Times) {
 	fmt.Fprintln(t, "response in ms\tp50\tp95\tp99\tp99.9\tmax\t")
 	for _, key := range slices.Sorted(maps.Keys(times)) {
 		q := times[key]
-		fmt.Fprintf(t, "type %s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", key, q.P50, q.P95, q.P99, q.P999, q.Max)
+		fmt.Fprintf(t, "%s%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", prefix, key, q.P50, q.P95, q.P99, q.P999, q.Max)
 	}
 	t.Flush()
 }

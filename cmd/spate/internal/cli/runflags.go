@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/cmd/spate/internal/profile"
 	"github.com/fullspate/spate/cmd/spate/internal/progress"
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/wire/slab"
 )
 
 // loopsMax bounds --loops as the engine does.
@@ -52,6 +54,7 @@ type observer struct {
 	session *profile.Session
 	bar     *progress.Bar
 	moved   atomic.Uint64
+	slabs   atomic.Pointer[slab.Stats]
 }
 
 // barSteps is the resolution of a progress bar: finer than any terminal.
@@ -70,7 +73,7 @@ func (f *profileFlags) observe(out *output, what string, pace float64) (*observe
 	if pace > 0 && pace < 1 {
 		stall = time.Duration(float64(stall) / pace)
 	}
-	session.Watch(profile.Subject{Progress: o.moved.Load, Stall: stall})
+	session.Watch(profile.Subject{Progress: o.moved.Load, Slabs: o.owners, Stall: stall})
 	return o, nil
 }
 
@@ -78,6 +81,26 @@ func (f *profileFlags) observe(out *output, what string, pace float64) (*observe
 func (o *observer) linear(p linearroad.Progress) {
 	o.moved.Store(p.Moved)
 	o.bar.Set(int64(p.Fraction * barSteps))
+}
+
+// measured takes the progress of the other benchmarks.
+func (o *observer) measured(p measure.Progress) {
+	o.moved.Store(p.Moved)
+	o.slabs.Store(&p.Slabs)
+	o.bar.Set(int64(p.Fraction * barSteps))
+}
+
+// owners returns who holds memory outside the Go heap.
+func (o *observer) owners() []profile.Owner {
+	slabs := o.slabs.Load()
+	if slabs == nil {
+		return nil
+	}
+	var owners []profile.Owner
+	for _, s := range slabs.Owners {
+		owners = append(owners, profile.Owner{Name: s.Name, Bytes: s.InUse})
+	}
+	return owners
 }
 
 // stop ends the looking, writes the profiles, and returns err or the fault that it met.

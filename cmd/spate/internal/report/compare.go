@@ -130,8 +130,8 @@ func direction(metric string) int {
 	switch {
 	case strings.HasSuffix(metric, "_per_s"):
 		return 1
-	case metric == "seconds", strings.HasPrefix(metric, "response_ms."), strings.HasSuffix(metric, "_bytes"),
-		strings.HasPrefix(metric, "allocs_per_"):
+	case metric == "seconds", strings.HasPrefix(metric, "response_ms."), strings.Contains(metric, "_bytes"),
+		strings.HasPrefix(metric, "allocs_per_"), strings.HasPrefix(metric, "cpu_ns_per_"):
 		return -1
 	}
 	return 0

@@ -1,0 +1,235 @@
+package measure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fullspate/spate/engine"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// tick is a record; an answer repeats it.
+type tick struct{ Number uint64 }
+
+func (t *tick) String() string { return fmt.Sprintf("tick %d", t.Number) }
+
+func byNumber(a, b tick) int { return int(a.Number>>1) - int(b.Number>>1) }
+
+// ticks is a benchmark whose answers are its input: a tick in every millisecond.
+func ticks(seconds int) Benchmark[tick] {
+	due := func(t *tick) int64 { return int64(t.Number >> 1) }
+	return Benchmark[tick]{
+		Name: "ticks", Seconds: seconds, Source: "ticks", Sink: "answers", Due: due, Order: byNumber,
+		Build: func(g *engine.Graph) engine.Stream[tick] {
+			return Source(g, "ticks", Generator[tick]{
+				Splits: 2,
+				Len:    func(int) int64 { return int64(seconds) * 500 },
+				Make: func(split int, i int64, t *tick) int64 {
+					t.Number = uint64(2*(2*i) + 2*int64(split))
+					return 2*i + int64(split)
+				},
+				Millis: func(split int, i int64) int64 { return 2*i + int64(split) },
+			})
+		},
+		Reference: func(tock func(float64) bool) (want []tick) {
+			for i := range uint64(seconds) * 1000 {
+				if !tock(float64(i) / float64(seconds) / 1000) {
+					return nil
+				}
+				want = append(want, tick{2 * i})
+			}
+			return want
+		},
+	}
+}
+
+func TestRun(t *testing.T) {
+	var seen []Progress
+	r, err := Run(context.Background(), ticks(3), Settings{
+		Repeat: 3, Warm: 1, Engine: engine.Config{Pace: 10, Loops: 2}, Progress: func(p Progress) { seen = append(seen, p) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Valid() || len(r.Runs) != 3 || len(r.Responses) != 3 {
+		t.Errorf("%+v", r)
+	}
+	for _, m := range r.Runs {
+		// The measurement begins when a look finds the warm-up over, or counts all if none does.
+		if m.Answers != 3000 || m.Handled["answers"] != 3000 || m.Tuples < 1 || m.Tuples > 3000 || m.Seconds <= 0 {
+			t.Errorf("%+v", m)
+		}
+		if q := m.ResponseMS["answers"]; q.P50 <= 0 || q.P50 > q.P95 || q.P95 > q.P99 || q.P99 > q.P999 || q.P999 > q.Max || q.Max > 5000 {
+			t.Errorf("response times %+v", q)
+		}
+		if math.IsNaN(m.TuplesPerS) || m.TuplesPerS < 1 || m.HandledPerS < m.TuplesPerS {
+			t.Errorf("rates %v and %v", m.TuplesPerS, m.HandledPerS)
+		}
+	}
+	if n := r.Responses[0].TotalCount(); n != 2000 {
+		t.Errorf("%d answers were timed, want the 2000 after the warm-up", n)
+	}
+	if len(seen) < 5 || seen[len(seen)-1].Warming || !seen[len(seen)-1].Validating {
+		t.Errorf("progress %+v", seen)
+	}
+	for i, p := range seen[1:] {
+		if p.Fraction < seen[i].Fraction || p.Fraction > 1 || p.Run < seen[i].Run || p.Runs != 3 {
+			t.Errorf("progress %+v after %+v", p, seen[i])
+		}
+	}
+	var log strings.Builder
+	if err := r.WriteHDR(&log); err != nil || strings.Count(log.String(), "Tag=answers,") != 3 {
+		t.Errorf("latency log: %v\n%s", err, log.String())
+	}
+	if err := r.WriteHDR(fullDisk{}); err == nil || !strings.Contains(err.Error(), "latency log: full") {
+		t.Errorf("a latency log that cannot be written: %v", err)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("full") }
+
+func TestRunFindsWrongAnswers(t *testing.T) {
+	b := ticks(1)
+	b.Reference = func(func(float64) bool) []tick { return []tick{{0}, {3}, {5000}} }
+	r, err := Run(context.Background(), b, Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.Checks[0]; r.Valid() || c.Missing != 1 || c.Extra != 998 || c.Wrong != 1 || len(c.First) != firstMax || c.First[0] != "wrong: tick 2; right: tick 3" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestRunWithoutValidationAndPace(t *testing.T) {
+	r, err := Run(context.Background(), ticks(2), Settings{NoValidation: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Valid() || r.Checks != nil || r.Responses != nil || r.Runs[0].ResponseMS != nil || r.Runs[0].Tuples != 2000 {
+		t.Errorf("%+v", r)
+	}
+	text, err := json.Marshal(r.Runs[0])
+	if err != nil || strings.Contains(string(text), "response_ms") {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestRunEndsEarly cancels a run, and the validation after another one.
+func TestRunEndsEarly(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		stop := func(p Progress) {
+			if p.Validating == late {
+				cancel(errors.New("enough"))
+			}
+		}
+		s := Settings{Progress: stop}
+		if !late {
+			s.Engine.Pace = 1
+		}
+		r, err := Run(ctx, ticks(5), s)
+		if err == nil || !strings.Contains(err.Error(), "enough") || r.Valid() || (len(r.Runs) > 0) != late || r.Checks != nil {
+			t.Errorf("late %v: %+v, %v", late, r, err)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	s := Settings{Repeat: -1, Warm: 10, Engine: engine.Config{Pace: -1, Parallelism: map[string]int{"a": 1, "b": 1}}}
+	err := s.Validate(10, []string{"b"})
+	for _, want := range []string{"repeats", "warm-up of 10", "Pace", `parallelism of "a"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	if err := new(Settings).Validate(1, nil); err != nil {
+		t.Errorf("the zero settings: %v", err)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	for _, test := range []struct {
+		got, want             []tick
+		missing, extra, wrong int
+	}{
+		{[]tick{{2}, {0}}, []tick{{0}, {2}}, 0, 0, 0},
+		{[]tick{{2}, {0}, {2}}, []tick{{0}, {2}}, 0, 1, 0},
+		{[]tick{{1}}, []tick{{0}, {2}, {4}}, 2, 0, 1},
+		{[]tick{{6}, {8}, {3}}, []tick{{2}, {5}}, 1, 2, 1},
+		{[]tick{{6}}, nil, 0, 1, 0},
+	} {
+		c := Compare(slices.Clone(test.got), test.want, byNumber)
+		if c.Missing != test.missing || c.Extra != test.extra || c.Wrong != test.wrong || c.Answers != len(test.got) ||
+			len(c.First) != c.Missing+c.Extra+c.Wrong || c.Valid() != (len(c.First) == 0) {
+			t.Errorf("%v against %v: %+v", test.got, test.want, c)
+		}
+		if c.Answers-c.Extra != len(test.want)-c.Missing {
+			t.Errorf("%v against %v: %+v does not add up", test.got, test.want, c)
+		}
+	}
+	if c := Compare(nil, nil, byNumber); c.Valid() {
+		t.Error("no answer at all proves something")
+	}
+	c := Compare([]tick{{1}}, []tick{{0}, {2}}, byNumber)
+	if want := "1 answers: 1 missing, 0 too many, 1 wrong\nwrong: tick 1; right: tick 0\nmissing: tick 2"; c.String() != want {
+		t.Errorf("%q", c.String())
+	}
+}
+
+func TestMedian(t *testing.T) {
+	r := Result{Runs: []Measures{{TuplesPerS: 4}, {TuplesPerS: 1}, {TuplesPerS: 3}, {TuplesPerS: 2}}}
+	if got := r.Median().TuplesPerS; got != 2 {
+		t.Errorf("the median run has a rate of %v, want 2, the slower one of the two in the middle", got)
+	}
+}
+
+// TestSourceContinues reopens a split in the middle.
+func TestSourceContinues(t *testing.T) {
+	gen := Generator[tick]{
+		Len:    func(int) int64 { return 10 },
+		Make:   func(_ int, i int64, v *tick) int64 { v.Number = uint64(i); return i * 3 },
+		Millis: func(_ int, i int64) int64 { return i * 3 },
+	}
+	r := &reader[tick]{gen: &gen, end: 10}
+	block := make([]engine.Record[tick], 7)
+	if n, err := r.Read(block); n != 7 || err != nil || r.Offset().Place != 7 {
+		t.Fatalf("%d records, %v, offset %v", n, err, r.Offset())
+	}
+	again := &reader[tick]{gen: &gen, end: 10, at: r.Offset().Place}
+	if ms, ok := again.Peek(); ms != 21 || !ok {
+		t.Errorf("the next record is at %d, %v", ms, ok)
+	}
+	if n, err := again.Read(block); n != 3 || err != nil || block[0] != (engine.Record[tick]{Millis: 21, Value: tick{7}}) {
+		t.Errorf("%d records, %v: %v", n, err, block[0])
+	}
+	if n, err := again.Read(block); n != 0 || err == nil {
+		t.Errorf("%d records after the end, %v", n, err)
+	}
+	if _, ok := again.Peek(); ok {
+		t.Error("a record is announced after the end")
+	}
+}
+
+func TestProcess(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what a process uses is read in the way of Linux")
+	}
+	for began := time.Now(); time.Since(began) < 20*time.Millisecond; {
+		_ = fmt.Sprint(began)
+	}
+	if residentBytes() <= 0 || processorTime() <= 0 || allocations() == 0 {
+		t.Errorf("%d bytes resident, %v of processor time, %d allocations", residentBytes(), processorTime(), allocations())
+	}
+}

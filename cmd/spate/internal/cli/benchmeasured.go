@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/bench/measure"
+	"github.com/fullspate/spate/bench/topk"
+	"github.com/fullspate/spate/bench/wordcount"
+	"github.com/fullspate/spate/cmd/spate/internal/report"
+)
+
+// measuredFlags are those of the benchmarks that package measure runs.
+type measuredFlags struct {
+	Repeat int    `default:"${repeat}" placeholder:"K" help:"Number of runs, for median and spread (default: ${repeat})."`
+	HDR    string `name:"hdr" placeholder:"FILE" help:"Write the response times as an HdrHistogram log; needs --pace."`
+	engineFlags
+	profileFlags
+}
+
+func (f *measuredFlags) check() error {
+	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check()}
+	if f.HDR != "" && f.Pace == 0 {
+		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
+	}
+	return errors.Join(faults...)
+}
+
+// settings returns what the flags say to package measure about an input of so many seconds.
+func (f *measuredFlags) settings(seconds, warmMax int) measure.Settings {
+	return measure.Settings{Repeat: f.Repeat, Warm: min(warmMax, seconds/warmPart), Engine: f.config(&f.profileFlags, 0)}
+}
+
+// measured is a benchmark that package measure runs, and what its result says of it.
+type measured struct {
+	name, title string         // as in spate.bench.name/1; for people
+	input       map[string]any // what the input is made of
+	settings    measure.Settings
+	run         func(ctx context.Context, s measure.Settings) (*measure.Result, error)
+}
+
+// perform runs the benchmark and prints its result.
+func (f *measuredFlags) perform(ctx context.Context, out *output, m measured) error {
+	hdr, err := createHDR(ctx, f.HDR)
+	if err != nil {
+		return err
+	}
+	o, err := f.observe(out, "bench "+m.name, f.Pace)
+	if err != nil {
+		return errors.Join(err, finishHDR(hdr, err))
+	}
+	m.settings.Progress = o.measured
+	r, err := m.run(ctx, m.settings)
+	err = o.stop(err)
+	if r == nil || len(r.Runs) == 0 {
+		return finishHDR(hdr, err)
+	}
+	if hdr != nil {
+		err = errors.Join(err, finishHDR(hdr, r.WriteHDR(hdr)))
+	}
+	result, fault := m.resultOf(r)
+	if fault == nil {
+		fault = out.result(result, result.text)
+	}
+	if err = errors.Join(err, fault); err == nil && !result.Valid {
+		return errWrong
+	}
+	return err
+}
+
+// measuredResult is the result of such a benchmark in JSON. The measures are those of the run with the median rate.
+type measuredResult struct {
+	report.Origin
+	Input       map[string]any `json:"input"`
+	Warm        int            `json:"warm"` // seconds of the input that are not measured
+	Pace        float64        `json:"pace"` // 0: as fast as possible
+	Loops       int            `json:"loops"`
+	Parallelism map[string]int `json:"parallelism"`
+	Repeat      int            `json:"repeat"`
+	measure.Measures
+	Valid    bool                     `json:"valid"` // of all runs
+	Settings []string                 `json:"settings"`
+	Spread   map[string]report.Spread `json:"spread"`
+	Runs     []measure.Measures       `json:"runs"`
+	Checks   []measure.Check          `json:"checks"`
+	title    string
+}
+
+func (m *measured) resultOf(r *measure.Result) (*measuredResult, error) {
+	spread, err := report.Spreads(r.Runs)
+	return &measuredResult{
+		Origin: report.OriginOf("spate.bench." + m.name + "/1"), Input: m.input, Warm: m.settings.Warm, Pace: m.settings.Engine.Pace,
+		Loops: m.settings.Engine.Loops, Parallelism: m.settings.Engine.Parallelism, Repeat: len(r.Runs), Measures: *r.Median(),
+		Valid: r.Valid(), Settings: []string{"input", "warm", "pace", "loops", "parallelism"}, Spread: spread, Runs: r.Runs,
+		Checks: r.Checks, title: m.title,
+	}, err
+}
+
+func (m *measuredResult) text(w io.Writer) error {
+	fmt.Fprintf(w, "%s, %s\n\n", m.title, paceText(m.Pace))
+	m.Origin.Text(w)
+	fmt.Fprintf(w, "settings     %d loops, seed %v, %d runs, %d s warm-up\n\n", m.Loops, m.Input["seed"], m.Repeat, m.Warm)
+	rate := m.Spread["tuples_per_s"]
+	fmt.Fprintf(w, "throughput   %s tuples/s  ±%.1f %%  (%s … %s), %s handled/s by all operators\n", report.Number(rate.Median),
+		100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max), report.Number(m.HandledPerS))
+	fmt.Fprintf(w, "measured     %s tuples in %.2f s, the run with the median rate\n", report.Count(m.Tuples), m.Seconds)
+	for _, id := range slices.Sorted(maps.Keys(m.Handled)) {
+		fmt.Fprintf(w, "handled      %s by %s\n", report.Count(m.Handled[id]), id)
+	}
+	times := map[string]linearroad.Times{}
+	for id, q := range m.ResponseMS {
+		times[id] = linearroad.Times(q)
+	}
+	writeResponses(w, "", times)
+	fmt.Fprintf(w, "memory       state %s, process %s\n", report.Bytes(m.StateBytes), report.Bytes(m.RSSBytes))
+	fmt.Fprintf(w, "allocations  %s per tuple\n", report.Number(m.AllocsPerTuple))
+	for i := range m.Checks {
+		fmt.Fprintf(w, "validated    %v\n", &m.Checks[i])
+	}
+	return nil
+}
+
+type wordcountCommand struct {
+	Rate       int    `default:"${wordcount_rate}" placeholder:"N" help:"Fragments per second of input (default: ${wordcount_rate})."`
+	Seconds    int    `default:"${wordcount_seconds}" placeholder:"N" help:"Seconds of input (default: ${wordcount_seconds})."`
+	Vocabulary int    `default:"${wordcount_vocabulary}" placeholder:"N" help:"Words that occur (default: ${wordcount_vocabulary})."`
+	Seed       uint64 `default:"${seed}" placeholder:"S" help:"Seed of the text (default: ${seed})."`
+	measuredFlags
+}
+
+// Help shows examples.
+func (wordcountCommand) Help() string {
+	return `Counts how often each word occurs in every 30 seconds of a stream of text fragments of 140 bytes, and checks every count.
+
+	spate bench wordcount
+	spate bench wordcount --rate 5000 --seconds 60 --pace 1 --repeat 1`
+}
+
+// Validate checks the flags.
+func (c *wordcountCommand) Validate() error {
+	return errors.Join(atLeast("--rate", c.Rate, 1), atLeast("--seconds", c.Seconds, 1), atLeast("--vocabulary", c.Vocabulary, 1), c.check())
+}
+
+// Run runs the benchmark.
+func (c *wordcountCommand) Run(ctx context.Context, out *output) error {
+	config := wordcount.Defaults()
+	in := &config.Input
+	in.Rate, in.Seconds, in.Vocabulary, in.Seed = c.Rate, c.Seconds, c.Vocabulary, c.Seed
+	config.Settings = c.settings(c.Seconds, config.Warm)
+	if err := config.Validate(); err != nil {
+		return usageError{err}
+	}
+	return c.perform(ctx, out, measured{
+		name: "wordcount", settings: config.Settings,
+		title: fmt.Sprintf("Word frequency, %s fragments/s for %d s of input", report.Count(c.Rate), c.Seconds),
+		input: map[string]any{"seed": in.Seed, "rate": in.Rate, "seconds": in.Seconds, "vocabulary": in.Vocabulary, "splits": in.Splits},
+		run: func(ctx context.Context, s measure.Settings) (*measure.Result, error) {
+			config.Settings = s
+			r, err := wordcount.Run(ctx, config)
+			if r == nil {
+				return nil, err
+			}
+			return &r.Result, err
+		},
+	})
+}
+
+type topkCommand struct {
+	Rate    int    `default:"${topk_rate}" placeholder:"N" help:"Page views per second of input (default: ${topk_rate})."`
+	Seconds int    `default:"${topk_seconds}" placeholder:"N" help:"Seconds of input (default: ${topk_seconds})."`
+	K       int    `name:"k" default:"${topk_k}" placeholder:"N" help:"Places of a ranking (default: ${topk_k})."`
+	Seed    uint64 `default:"${seed}" placeholder:"S" help:"Seed of the views (default: ${seed})."`
+	measuredFlags
+}
+
+// Help shows examples.
+func (topkCommand) Help() string {
+	return `Ranks the language versions of an encyclopedia by their page views in every 30 seconds, and checks every ranking.
+
+	spate bench topk
+	spate bench topk --rate 50000 --seconds 60 --pace 1 --repeat 1`
+}
+
+// Validate checks the flags.
+func (c *topkCommand) Validate() error {
+	return errors.Join(atLeast("--rate", c.Rate, 1), atLeast("--seconds", c.Seconds, 1), atLeast("--k", c.K, 1), c.check())
+}
+
+// Run runs the benchmark.
+func (c *topkCommand) Run(ctx context.Context, out *output) error {
+	config := topk.Defaults()
+	in := &config.Input
+	in.Rate, in.Seconds, in.K, in.Seed = c.Rate, c.Seconds, c.K, c.Seed
+	config.Settings = c.settings(c.Seconds, config.Warm)
+	if err := config.Validate(); err != nil {
+		return usageError{err}
+	}
+	return c.perform(ctx, out, measured{
+		name: "topk", settings: config.Settings,
+		title: fmt.Sprintf("Top %d of %d languages, %s page views/s for %d s of input", c.K, in.Languages, report.Count(c.Rate), c.Seconds),
+		input: map[string]any{"seed": in.Seed, "rate": in.Rate, "seconds": in.Seconds, "languages": in.Languages, "pages": in.Pages,
+			"users": in.Users, "k": in.K, "splits": in.Splits},
+		run: func(ctx context.Context, s measure.Settings) (*measure.Result, error) {
+			config.Settings = s
+			r, err := topk.Run(ctx, config)
+			if r == nil {
+				return nil, err
+			}
+			return &r.Result, err
+		},
+	})
+}
