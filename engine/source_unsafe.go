@@ -44,7 +44,7 @@ type SourceSpec[T any] struct {
 	Codec  wire.Codec[T] // the zero Codec stands for wire.Fixed
 	Splits []Split
 	Open   func(s Split, from Offset) (Reader[T], error)
-	// Block is how many records are read at a time; 0 for 512.
+	// Block is how many records are read at a time; 0 for 512, or fewer where there are many splits.
 	Block int
 	// Live is for sources whose records arrive as time goes by: while there are none, their frontier follows the clock.
 	Live bool
@@ -52,7 +52,13 @@ type SourceSpec[T any] struct {
 	OnWake func(wake func())
 }
 
-const blockRecords = 512
+// A block is large enough to hide what a Read costs; all splits together keep no more than blocksRecords, as far as their
+// number allows.
+const (
+	blockRecords    = 512
+	blockRecordsMin = 16
+	blocksRecords   = 1 << 17
+)
 
 // Source declares a source.
 func Source[T any](g *Graph, id string, s SourceSpec[T]) Stream[T] {
@@ -69,7 +75,7 @@ func Source[T any](g *Graph, id string, s SourceSpec[T]) Stream[T] {
 	}
 	block := s.Block
 	if block <= 0 {
-		block = blockRecords
+		block = max(blockRecordsMin, min(blockRecords, blocksRecords/max(len(s.Splits), 1)))
 	}
 	op.Reading = &task.SourceSpec{
 		Splits: s.Splits, Live: s.Live, OnWake: s.OnWake,

@@ -51,9 +51,11 @@ func (s ValueState[V]) Delete(c *Ctx) bool {
 
 // Touch loads what Get of a key with this hash will need; for Ahead.
 func (s ValueState[V]) Touch(hash uint64) {
-	if !s.bytes {
-		s.u64.Touch(hash)
+	if s.bytes {
+		s.keyed.Touch(state.Key{H1: hash})
+		return
 	}
+	s.u64.Touch(hash)
 }
 
 // TableState is a declared table of sub-keys under each key. Pointers into it are valid until the next insert into or
@@ -121,9 +123,11 @@ func (s TableState[V]) DeleteIf(c *Ctx, fn func(sub uint64, v *V) bool) int {
 
 // Touch loads what Get of a sub-key will need; hash is the key's. For Ahead.
 func (s TableState[V]) Touch(hash, sub uint64) {
-	if !s.bytes {
-		s.u64.Touch(hash, partition.HashUint64(sub))
+	if s.bytes {
+		s.keyed.Touch(state.Key{H1: hash, H2: partition.HashUint64(sub)})
+		return
 	}
+	s.u64.Touch(hash, partition.HashUint64(sub))
 }
 
 // BytesState is a declared table with one byte string per key.
@@ -164,7 +168,7 @@ func (s BytesTableState) Each(c *Ctx, fn func(sub, val []byte) bool) {
 type TimerState struct{ i int }
 
 // Set makes the timer fire for the current key at due, a time since the job's epoch in whole milliseconds that lies beyond
-// the current step. A timer that is pending for the key is moved.
+// the current step. A timer that is pending for the key is moved. In the end phase (see Ctx.Ending) nothing is set.
 func (t TimerState) Set(c *Ctx, due time.Duration) { c.SetTimer(t.i, due) }
 
 // Cancel forgets the current key's pending timer.

@@ -259,6 +259,9 @@ func (m *Map) keyAt(s *segment, p pointer) Key {
 
 // insertSlot makes the empty slot i of s a new record's. The value is zeroed.
 func (m *Map) insertSlot(s *segment, i uint64, h1, h2 uint64) pointer {
+	if h1 < s.lo.h1 || h1 > s.hi1 {
+		panic(fmt.Sprintf("BUG: hash %016x is outside of the map's range %v", h1, m.rng))
+	}
 	m.own(s, i)
 	p := m.slot(s, i)
 	zero(p, m.lay.stride)

@@ -316,11 +316,14 @@ func forKinds(t *testing.T, fn func(t *testing.T, s Schema)) {
 func TestRandomOperations(t *testing.T) {
 	forKinds(t, func(t *testing.T, s Schema) {
 		for i, shape := range []struct{ keys, subs int }{{1, 2500}, {25, 100}, {900, 3}, {1, 9000}} {
-			if testing.Short() && i == 3 {
+			if testing.Short() && i > 1 {
 				break
 			}
 			md := newModel(t, s, uint64(i+1), shape.keys, shape.subs, 0)
-			for _, deletes := range []int{5, 40, 5, 75, 89} {
+			for j, deletes := range []int{5, 40, 5, 75, 89} {
+				if testing.Short() && j == 2 {
+					continue
+				}
 				md.run(shape.keys*shape.subs, deletes)
 				md.check()
 			}
@@ -345,7 +348,10 @@ func TestLargeValues(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			md := newModel(t, s, 3, 30, 10, 0)
 			md.large = 60_000
-			for range 3 {
+			if testing.Short() {
+				md.large = 20_000
+			}
+			for range 2 {
 				md.run(800, 20)
 				md.check()
 			}
@@ -434,6 +440,9 @@ func imageOf(t testing.TB, m *Map, position wire.Time, codec Codec) []byte {
 func TestSnapshots(t *testing.T) {
 	forKinds(t, func(t *testing.T, s Schema) {
 		for seed := range uint64(3) {
+			if testing.Short() && seed == 1 {
+				continue
+			}
 			weak := []uint64{0, 0, 5}[seed]
 			md := newModel(t, s, 10+seed, 40, 25, weak)
 			md.run(1200, 10)

@@ -34,8 +34,8 @@ func OperatorIDs() []string {
 	}, answerSinks...)
 }
 
-// Progress says how far a run is. It is given to a Config's Progress function some ten times a second, by the goroutine
-// that called Run or RunFile.
+// Progress says how far a run is. It is given to a Config's Progress function some four times a second, by the
+// goroutine that called Run or RunFile.
 type Progress struct {
 	Fraction    float64 // of all runs, 0…1
 	Reports     int64   // handled so far in this run

@@ -222,7 +222,7 @@ func window(d *engine.Decl) engine.Handler[word] {
 		last.Delete(c)
 	})
 	return func(c *engine.Ctx, w *word) {
-		v, _ := tab.Upsert(c, w.Value%16)
+		v, _ := tab.Upsert(c, w.Value%6)
 		v.Count++
 		v.Hash = mix(v.Hash, w.Value, uint64(c.Time()))
 		b, _ := last.Get(c)
@@ -243,7 +243,9 @@ func joinUp(d *engine.Decl, ins ...engine.Stream[tuple]) {
 			b.Cancel(c)
 		}
 		out.Emit(c, &tuple{s.Count, s.Hash})
-		a.Set(c, c.NextMultiple(beatMs*time.Millisecond))
+		if s.Hash>>8%4 > 0 {
+			a.Set(c, c.NextMultiple(beatMs*time.Millisecond))
+		}
 	})
 	b = engine.Timer(d, "b", func(c *engine.Ctx) {
 		s, _ := st.Upsert(c)

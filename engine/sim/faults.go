@@ -35,7 +35,10 @@ func (w *world) act(kind int) error {
 		for i := 0; i < tries && n.idle; i++ {
 			n = w.nodes[w.rand.IntN(len(w.nodes))]
 		}
-		_, err := w.turn(n, 1+w.rand.IntN(w.nature.budget))
+		p, err := w.turn(n, 1+w.rand.IntN(w.nature.budget))
+		if !p.Worked && p.Until > w.now && p.Until != task.Never && w.rand.IntN(4) == 0 {
+			w.now = p.Until + time.Duration(w.rand.IntN(5000))*time.Microsecond // else one would wait for long
+		}
 		return err
 	case carry:
 		l := w.links[w.rand.IntN(len(w.links))]

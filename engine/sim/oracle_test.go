@@ -262,10 +262,10 @@ func oracleWords(in []event, end wire.Time) *oracleOp {
 		if tab[o.key] == nil {
 			tab[o.key] = map[uint64]*chain{}
 		}
-		v := tab[o.key][e.w.Value%16]
+		v := tab[o.key][e.w.Value%6]
 		if v == nil {
 			v = &chain{}
-			tab[o.key][e.w.Value%16] = v
+			tab[o.key][e.w.Value%6] = v
 		}
 		v.Count++
 		v.Hash = mix(v.Hash, e.w.Value, uint64(o.now))
@@ -294,7 +294,9 @@ func oracleJoin(ports [][]event, end wire.Time) *oracleOp {
 			delete(o.due[1], o.key)
 		}
 		o.emit(0, tuple{s.Count, s.Hash}, word{})
-		o.set(0, o.next(beatMs))
+		if s.Hash>>8%4 > 0 {
+			o.set(0, o.next(beatMs))
+		}
 	}, func(o *oracleOp) {
 		s := at()
 		s.Hash = mix(s.Hash, uint64(o.now), 2000)

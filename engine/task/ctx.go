@@ -40,6 +40,10 @@ func (c *Ctx) Key() uint64 { return partition.UnhashUint64(c.hash) }
 // KeyBytes is the current key of an operator keyed by bytes, borrowed until the handler returns.
 func (c *Ctx) KeyBytes() []byte { return c.key }
 
+// Ending says whether the step belongs to the end phase: it lies beyond the last τ of the input, and is there only because
+// the input has ended and pending timers fire. Timers that are set in it are dropped.
+func (c *Ctx) Ending() bool { return c.final }
+
 // Elapsed is the wall time since the run began, read once per turn of the task. Only sinks may use it: anywhere else it
 // would make results depend on more than the input. It panics in other operators.
 func (c *Ctx) Elapsed() time.Duration {

@@ -21,10 +21,16 @@ type item struct {
 
 const tupleOrd = 1 << 63
 
+// place is an item's place in the order: what decides nearly always, and where the rest is.
+type place struct {
+	hash uint64
+	item uint32
+}
+
 // step does everything of one τ, in order of key hash, key, and within a key first timers by name, then tuples by port,
 // upstream range and arrival. It returns how many things it did.
 func (t *Task) step(tau wire.Time) int {
-	t.items = t.items[:0]
+	t.items, t.places, t.keys = t.items[:0], t.places[:0], t.keys[:0]
 	t.timers.collect(tau, &t.items)
 	for i, ch := range t.channels {
 		if t.heads[i] == tau {
@@ -32,26 +38,31 @@ func (t *Task) step(tau wire.Time) int {
 			t.heads[i] = ch.head()
 		}
 	}
-	items := t.items
-	if mutant.Active != mutant.TieOrder && !slices.IsSortedFunc(items, compareItems) {
-		slices.SortFunc(items, compareItems)
+	for i := range t.items {
+		t.places = append(t.places, place{t.items[i].hash, uint32(i)})
+	}
+	if mutant.Active != mutant.TieOrder && !slices.IsSortedFunc(t.places, t.comparePlaces) {
+		slices.SortFunc(t.places, t.comparePlaces)
 	}
 	t.ctx.tau = tau
 	t.ctx.final = t.final(tau)
-	for i := range items {
-		if i > 0 && items[i].p == nil && compareItems(items[i-1], items[i]) == 0 {
+	var last *item
+	for _, pl := range t.places {
+		it := &t.items[pl.item]
+		if last != nil && it.p == nil && compareItems(last, it) == 0 {
 			continue // a timer that was moved away and back again stands in its list twice
 		}
-		t.do(&items[i])
+		t.do(it)
 		if t.ctx.err != nil {
 			break
 		}
+		last = it
 	}
 	t.pos = tau + 1
-	n := len(items)
-	clear(items)
-	if cap(items) > itemsKept {
-		t.items = nil
+	n := len(t.items)
+	clear(t.items)
+	if cap(t.items) > itemsKept {
+		t.items, t.places, t.keys = nil, nil, nil
 	}
 	return n
 }
@@ -59,10 +70,18 @@ func (t *Task) step(tau wire.Time) int {
 // itemsKept bounds the room that is kept for the next step after one of unusual size: 64 Ki items, 4 MiB.
 const itemsKept = 1 << 16
 
-func compareItems(a, b item) int {
+func (t *Task) comparePlaces(a, b place) int {
 	switch {
 	case a.hash != b.hash && mutant.Active == mutant.KeysDescending:
 		return cmp(b.hash, a.hash)
+	case a.hash != b.hash:
+		return cmp(a.hash, b.hash)
+	}
+	return compareItems(&t.items[a.item], &t.items[b.item])
+}
+
+func compareItems(a, b *item) int {
+	switch {
 	case a.hash != b.hash:
 		return cmp(a.hash, b.hash)
 	case a.key != nil || b.key != nil:
@@ -90,6 +109,8 @@ func (t *Task) collect(ch *Channel, index uint64, tau wire.Time) {
 	if mutant.Active == mutant.PortOrder {
 		index = uint64(len(t.channels)) - index
 	}
+	var run Ptr // tuples that lie one behind the other, not seen by Ahead yet
+	n := 0
 	for seq := uint64(0); ch.head() == tau; seq++ {
 		it := item{hash: tupleHash(ch.p), ord: tupleOrd | index<<44 | seq, p: ch.p, port: uint16(ch.ID.Port)}
 		if ch.stride > 0 {
@@ -98,11 +119,36 @@ func (t *Task) collect(ch *Channel, index uint64, tau wire.Time) {
 			it.varl, it.size = true, uint32(varLen(ch.p))
 		}
 		if h.KeyOf != nil {
-			it.key = h.KeyOf(it.payload())
+			it.key = t.keyOf(h, &it)
 		}
 		t.items = append(t.items, it)
 		ch.pop()
+		if h.Ahead == nil {
+			continue
+		}
+		if n == 0 {
+			run = it.p
+		}
+		if n++; n == BatchLen || ch.left == 0 {
+			h.Ahead(run, ch.stride, n)
+			n = 0
+		}
 	}
+	if n > 0 {
+		h.Ahead(run, ch.stride, n)
+	}
+}
+
+// keyOf is an item's key. That of a payload of variable size may lie in what it was decoded into, which the next one is
+// decoded into as well.
+func (t *Task) keyOf(h *Handler, it *item) []byte {
+	key := h.KeyOf(it.payload())
+	if !it.varl {
+		return key
+	}
+	from := len(t.keys)
+	t.keys = append(t.keys, key...)
+	return t.keys[from:len(t.keys):len(t.keys)]
 }
 
 func (it *item) payload() []byte {

@@ -31,9 +31,17 @@ type Task struct {
 	flow
 	timers timers
 	ctx    Ctx
+	steps
+	keys  []byte // of the items whose payloads vary in size
+	now   time.Duration
+	stats Stats
+}
+
+// steps is room for the step at hand.
+type steps struct {
 	items  []item
-	now    time.Duration
-	stats  Stats
+	places []place
+	keys   []byte // keys that nothing else holds
 }
 
 // flow is what bounds a task's progress from outside.

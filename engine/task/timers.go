@@ -58,6 +58,7 @@ type timers struct {
 	tables []timerTable
 	agenda map[uint64]*bucket // by due ms
 	dues   dueHeap
+	firing *bucket // whose keys the present step's items borrow
 	free   []*bucket
 }
 
@@ -65,7 +66,26 @@ type timers struct {
 type bucket struct {
 	hashes []uint64
 	tables []uint16
-	keys   [][]byte // copies, where keyed by bytes
+	ends   []uint32 // of the keys in bytes, where keyed by bytes
+	bytes  []byte
+}
+
+func (b *bucket) add(table int, hash uint64, key []byte) {
+	b.hashes, b.tables = append(b.hashes, hash), append(b.tables, uint16(table))
+	b.bytes = append(b.bytes, key...)
+	b.ends = append(b.ends, uint32(len(b.bytes)))
+}
+
+func (b *bucket) key(i int) []byte {
+	from := uint32(0)
+	if i > 0 {
+		from = b.ends[i-1]
+	}
+	return b.bytes[from:b.ends[i]:b.ends[i]]
+}
+
+func (b *bucket) reset() {
+	b.hashes, b.tables, b.ends, b.bytes = b.hashes[:0], b.tables[:0], b.ends[:0], b.bytes[:0]
 }
 
 type dueHeap []uint64
@@ -96,10 +116,7 @@ func (ts *timers) add(table int, hash uint64, key []byte, ms uint64) {
 		heap.Push(&ts.dues, ms)
 		ts.next = wire.TimerTime(ts.dues[0])
 	}
-	b.hashes, b.tables = append(b.hashes, hash), append(b.tables, uint16(table))
-	if ts.tables[table].keyed {
-		b.keys = append(b.keys, append([]byte(nil), key...))
-	}
+	b.add(table, hash, key)
 }
 
 // collect takes the timers that are due at tau off the agenda.
@@ -107,6 +124,7 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 	if ts.next != tau {
 		return
 	}
+	ts.release()
 	ms := heap.Pop(&ts.dues).(uint64)
 	b := ts.agenda[ms]
 	delete(ts.agenda, ms)
@@ -114,7 +132,7 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 		tt := &ts.tables[b.tables[i]]
 		var key []byte
 		if tt.keyed {
-			key = b.keys[i]
+			key = b.key(i)
 		}
 		ord := uint64(b.tables[i])
 		if mutant.Active == mutant.TimersLast {
@@ -124,14 +142,20 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 			*items = append(*items, item{hash: hash, ord: ord, key: key, port: b.tables[i]})
 		}
 	}
-	b.hashes, b.tables, b.keys = b.hashes[:0], b.tables[:0], nil
-	if cap(b.hashes) <= itemsKept {
-		ts.free = append(ts.free, b)
-	}
+	ts.firing = b
 	ts.next = wire.TimeMax
 	if len(ts.dues) > 0 {
 		ts.next = wire.TimerTime(ts.dues[0])
 	}
+}
+
+// release lets the bucket be used again whose timers have fired.
+func (ts *timers) release() {
+	if b := ts.firing; b != nil && cap(b.hashes) <= itemsKept {
+		b.reset()
+		ts.free = append(ts.free, b)
+	}
+	ts.firing = nil
 }
 
 // fire runs a timer's callback. The timer is no longer pending when it does. One that was cancelled or moved by what
@@ -178,7 +202,7 @@ func (c *Ctx) TimerDue(table int) (time.Duration, bool) {
 // rebuild makes the agenda again from the tables.
 func (ts *timers) rebuild() {
 	ts.init()
-	ts.dues, ts.free = nil, nil
+	ts.dues, ts.free, ts.firing = nil, nil, nil
 	for i := range ts.tables {
 		tt := &ts.tables[i]
 		if tt.keyed {

@@ -136,10 +136,10 @@ func TestGeneratedTraffic(t *testing.T) {
 		tc    traffic.Config
 		rules query.Rules
 	}{
-		{traffic.Config{Seed: 1, Xways: 2, From: 0, To: 1500}, query.Paper},
-		{traffic.Config{Seed: 2, Xways: 3, From: 9007, To: 9500}, query.Paper},
-		{traffic.Config{Seed: 3, Xways: 2, From: 7000, To: 7600, Hostile: true}, query.Official},
-		{traffic.Config{Seed: 4, Xways: 1, From: 1100, To: 2700, Hostile: true}, query.Paper},
+		{traffic.Config{Seed: 1, Xways: 2, From: 1100, To: 1700}, query.Paper},
+		{traffic.Config{Seed: 2, Xways: 3, From: 9007, To: 9380}, query.Paper},
+		{traffic.Config{Seed: 3, Xways: 1, From: 7000, To: 7600, Hostile: true}, query.Official},
+		{traffic.Config{Seed: 4, Xways: 1, From: 1100, To: 2200, Hostile: true}, query.Paper},
 	} {
 		t.Run(fmt.Sprintf("%+v", test.tc), func(t *testing.T) {
 			want, totals := expected(t, test.tc, oracle.Rules(test.rules))
