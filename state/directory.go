@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // bound is a point in the space of identities' hashes.
@@ -39,6 +40,7 @@ type directory struct {
 	cells       []*segment
 	head        *segment
 	segments    int
+	spare       []*run // dropped, to be filled again
 }
 
 // run holds the segments that begin inside a cell, in order. Most of them are
@@ -73,7 +75,7 @@ func (d *directory) index() {
 	d.shift = uint64(max(0, bits.Len64(span)-bits.Len64(want-1)))
 	d.cells = make([]*segment, span>>d.shift+1)
 	for s := d.head; s != nil; s = s.next {
-		s.run = nil
+		d.dropRun(s)
 		d.paint(s, s)
 	}
 }
@@ -142,7 +144,7 @@ func (d *directory) follow(b bound) *segment {
 
 // runOf collects the segments that begin in cell c after the first one.
 func (d *directory) runOf(first *segment, c uint64) *run {
-	r := new(run)
+	r := d.newRun()
 	for s := first.next; s != nil && d.cellOf(s.lo.h1) == c; s = s.next {
 		r.his = append(r.his, s.hi())
 		r.segs = append(r.segs, s)
@@ -150,7 +152,7 @@ func (d *directory) runOf(first *segment, c uint64) *run {
 	r.h1 = r.his[len(r.his)/2].h1
 	n := bits.Len(uint(len(r.his)))
 	r.shift = uint64(64 - n)
-	r.hints = make([]uint32, 1<<n)
+	r.hints = slices.Grow(r.hints[:0], 1<<n)[:1<<n]
 	for p, i := uint64(0), uint32(0); p < 1<<n; p++ {
 		for int(i) < len(r.his)-1 && r.his[i].less(bound{r.h1, p << r.shift}) {
 			i++
@@ -158,6 +160,26 @@ func (d *directory) runOf(first *segment, c uint64) *run {
 		r.hints[p] = i
 	}
 	return r
+}
+
+func (d *directory) newRun() *run {
+	n := len(d.spare)
+	if n == 0 {
+		return new(run)
+	}
+	r := d.spare[n-1]
+	d.spare = d.spare[:n-1]
+	clear(r.segs)
+	r.his, r.segs = r.his[:0], r.segs[:0]
+	return r
+}
+
+// dropRun forgets the run that begins with s, if there is one.
+func (d *directory) dropRun(s *segment) {
+	if s.run != nil && len(d.spare) < sparesMax {
+		d.spare = append(d.spare, s.run)
+	}
+	s.run = nil
 }
 
 func (r *run) find(b bound) *segment {
@@ -182,9 +204,9 @@ func (r *run) find(b bound) *segment {
 
 // forget drops the runs that may hold s or its bounds.
 func (d *directory) forget(s *segment) {
-	s.run = nil
-	d.cells[d.cellOf(s.lo.h1)].run = nil
-	d.cells[d.cellOf(s.hi1)].run = nil
+	d.dropRun(s)
+	d.dropRun(d.cells[d.cellOf(s.lo.h1)])
+	d.dropRun(d.cells[d.cellOf(s.hi1)])
 }
 
 // insertAfter puts r, whose range s has just given up, behind s.

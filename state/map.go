@@ -50,6 +50,7 @@ type Map struct {
 	schema Schema
 	rng    partition.Range
 	mem    memory
+	spare  spares
 	order  sorter
 
 	void0, void1, voidDirty pointer // slots of segments without a slab

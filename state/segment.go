@@ -74,7 +74,8 @@ func tailOf(total uint64) uint64 { return min(total/2, 8+total/64) }
 
 // newSegment makes an empty segment without a slab.
 func (m *Map) newSegment(lo, hi bound) *segment {
-	s := &segment{lo: lo, shift: spreadFirst}
+	s := m.spare.takeSegment()
+	s.lo, s.shift = lo, spreadFirst
 	s.setHi(hi)
 	m.vacate(s)
 	s.mark, s.track.rolled = m.epoch, m.epoch
@@ -90,7 +91,8 @@ func (m *Map) vacate(s *segment) {
 	}
 	s.slots, s.dirty = void, m.voidDirty
 	s.slab, s.homes, s.total, s.limit, s.count = nil, 1, 1, 0, 0
-	s.track.dirty, s.track.fresh, s.track.pend = nil, nil, nil
+	m.spare.giveWords(s.track.words)
+	s.track.dirty, s.track.fresh, s.track.pend, s.track.words = nil, nil, nil, nil
 }
 
 // emptyMark is a hash that no record from lo to hi has.
@@ -120,8 +122,8 @@ func (m *Map) equip(s *segment, size int) {
 	s.limit = uint32(s.homes * fullNum / loadDen)
 	s.empty = emptyMark(s.lo, s.hi())
 	fillEmpty(s.slots, total, m.lay.stride, s.empty)
-	s.track.make(total)
-	s.dirty = s.track.words()
+	s.track.make(total, &m.spare)
+	s.dirty = s.track.first()
 }
 
 // makeRoom is called when s cannot take one more record: its slots are full,
@@ -165,6 +167,7 @@ func (m *Map) resize(s *segment, size int) {
 			return
 		}
 		m.put(old.slab)
+		m.spare.giveWords(old.track.words)
 	}()
 	m.equip(s, size)
 	for i := range uint64(old.total) {
@@ -326,8 +329,10 @@ func (m *Map) discard(s *segment) {
 // replace makes s what n is, in the place of s.
 func (m *Map) replace(s, n *segment) {
 	m.discard(s)
+	m.spare.giveWords(s.track.words)
 	n.prev, n.next, n.run, n.look = s.prev, s.next, s.run, s.look
 	*s = *n
+	m.spare.giveSegment(n)
 }
 
 // moveRecord copies a record with its blob to another segment.

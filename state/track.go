@@ -16,6 +16,7 @@ type tracking struct {
 	dirty []uint64 // written since the last snapshot
 	fresh []uint64 // of them: did not exist then
 	pend  []uint64 // to be copied for the running snapshot
+	words []uint64 // where the three lie
 
 	rolled  uint32 // epoch for which the sets were rolled
 	pending bool   // a snapshot runs and has not captured the segment
@@ -25,15 +26,15 @@ type tracking struct {
 	frozen  []byte // those of the running snapshot
 }
 
-// make sets up empty sets for total slots.
-func (t *tracking) make(total uint64) {
+// make sets up empty sets for total slots, in words that are taken from spare if there are any.
+func (t *tracking) make(total uint64, spare *spares) {
 	n := (total + 63) / 64
-	w := make([]uint64, 3*n)
-	t.dirty, t.fresh, t.pend = w[:n:n], w[n:2*n:2*n], w[2*n:]
+	t.words = spare.takeWords(3 * n)
+	t.dirty, t.fresh, t.pend = t.words[:n:n], t.words[n:2*n:2*n], t.words[2*n:]
 }
 
-// words is where dirty begins.
-func (t *tracking) words() pointer { return firstWord(t.dirty) }
+// first is where dirty begins.
+func (t *tracking) first() pointer { return firstWord(t.dirty) }
 
 // inherit takes the marks of slot i of from for slot at.
 func (t *tracking) inherit(at uint64, from *tracking, i uint64) {

@@ -17,6 +17,9 @@ func TestBenchmark(t *testing.T) {
 		{Xways: 1, From: 1000, To: 1300, Seed: 4, Engine: engine.Config{Parallelism: map[string]int{TollsID: 3, query.FeederID: 1}}},
 		{Xways: 4, From: 900, To: 1000, Seed: 4, Replicate: true, Share: 1},
 	} {
+		if testing.Short() {
+			cfg.Xways, cfg.To, cfg.Warm = min(cfg.Xways, 2), cfg.From+130, cfg.Warm/2
+		}
 		var seen []Progress
 		cfg.Progress = func(p Progress) { seen = append(seen, p) }
 		r, err := Run(context.Background(), cfg)

@@ -287,9 +287,9 @@ func withoutEmit(t *testing.T, dir string) string {
 }
 
 func TestParallelismChangesNothing(t *testing.T) {
-	cfg := generate(t, traffic.Config{Seed: 5, Xways: 2, From: 6000, To: 6300, Hostile: true})
+	cfg := generate(t, traffic.Config{Seed: 5, Xways: 2, From: 6000, To: 6200, Hostile: true})
 	var first string
-	for i, ec := range []engine.Config{
+	for i, ec := range []engine.Config{ // each of which makes other tasks and loops of the same query
 		{Loops: 1},
 		{Loops: 2},
 		{Loops: 2, NoFuse: true, LogBytes: 16 << 10, FrameBytes: 4 << 10},

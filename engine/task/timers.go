@@ -1,7 +1,6 @@
 package task
 
 import (
-	"container/heap"
 	"fmt"
 	"time"
 
@@ -88,17 +87,44 @@ func (b *bucket) reset() {
 	b.hashes, b.tables, b.ends, b.bytes = b.hashes[:0], b.tables[:0], b.ends[:0], b.bytes[:0]
 }
 
+// dueHeap is a binary heap, the least first. (container/heap would allocate for every value.)
 type dueHeap []uint64
 
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(uint64)) }
-func (h *dueHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
+func (h *dueHeap) push(ms uint64) {
+	q := append(*h, ms)
+	i := len(q) - 1
+	for i > 0 && q[(i-1)/2] > ms {
+		q[i] = q[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	q[i] = ms
+	*h = q
+}
+
+func (h *dueHeap) pop() uint64 {
+	q := *h
+	least, last := q[0], q[len(q)-1]
+	q = q[:len(q)-1]
+	*h = q
+	i := 0
+	for {
+		child := 2*i + 1
+		if child >= len(q) {
+			break
+		}
+		if child+1 < len(q) && q[child+1] < q[child] {
+			child++
+		}
+		if q[child] >= last {
+			break
+		}
+		q[i] = q[child]
+		i = child
+	}
+	if len(q) > 0 {
+		q[i] = last
+	}
+	return least
 }
 
 func (ts *timers) init() { ts.next, ts.agenda = wire.TimeMax, map[uint64]*bucket{} }
@@ -113,7 +139,7 @@ func (ts *timers) add(table int, hash uint64, key []byte, ms uint64) {
 			b = &bucket{}
 		}
 		ts.agenda[ms] = b
-		heap.Push(&ts.dues, ms)
+		ts.dues.push(ms)
 		ts.next = wire.TimerTime(ts.dues[0])
 	}
 	b.add(table, hash, key)
@@ -125,7 +151,7 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 		return
 	}
 	ts.release()
-	ms := heap.Pop(&ts.dues).(uint64)
+	ms := ts.dues.pop()
 	b := ts.agenda[ms]
 	delete(ts.agenda, ms)
 	for i, hash := range b.hashes {

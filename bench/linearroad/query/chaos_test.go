@@ -82,7 +82,11 @@ func records(tuples []format.Tuple) []engine.Record[format.Tuple] {
 
 func TestChaos(t *testing.T) {
 	sum := oracle.Totals{}
-	for n := range uint64(40) {
+	inputs := uint64(40)
+	if testing.Short() {
+		inputs = 12
+	}
+	for n := range inputs {
 		rng := rand.New(rand.NewPCG(seed, n))
 		tuples := chaos(rng, 3000+rng.IntN(6000))
 		rules := query.Rules(n % 2)
