@@ -14,7 +14,8 @@ import (
 )
 
 // Run runs the benchmark: generator, query, and validation of a sample, as often as asked. It returns an error if a run
-// did not come to its end; whether the answers were right is in the result.
+// did not come to its end, with the result of those before it, if there are any; whether the answers were right is in the
+// result.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("linear road: %w", err)
@@ -29,7 +30,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		b := &benchmark{cfg: cfg, traffic: tr, run: i + 1}
 		began := time.Now()
 		if err := b.measure(ctx); err != nil {
-			return nil, fmt.Errorf("linear road: %w", err)
+			return r, fmt.Errorf("linear road: %w", err)
 		}
 		r.began, r.ended = append(r.began, began), append(r.ended, time.Now())
 		r.Runs = append(r.Runs, b.measures)
@@ -151,6 +152,7 @@ func (b *benchmark) look(s engine.Stats, w *watch) {
 	b.cfg.Progress(Progress{
 		Fraction: (float64(b.run-1) + min(done, 1)) / float64(b.cfg.Repeat),
 		Reports:  w.last.reports, ReportsPerS: w.rate, Run: b.run, Runs: b.cfg.Repeat, Warming: !w.started, Moved: moved(s),
+		Slabs: s.Slabs,
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/fullspate/spate/bench/linearroad/query"
 	"github.com/fullspate/spate/bench/linearroad/traffic"
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/wire/slab"
 )
 
 // The sinks' ids; those of the operators are in package query.
@@ -37,12 +38,13 @@ func OperatorIDs() []string {
 // Progress says how far a run is. It is given to a Config's Progress function some four times a second, by the
 // goroutine that called Run or RunFile.
 type Progress struct {
-	Fraction    float64 // of all runs, 0…1
-	Reports     int64   // handled so far in this run
-	ReportsPerS float64 // lately
-	Run, Runs   int     // which run of how many, from 1
-	Warming     bool    // the run is not being measured yet
-	Moved       uint64  // grows as long as anything at all is processed
+	Fraction    float64    // of all runs, 0…1
+	Reports     int64      // handled so far in this run
+	ReportsPerS float64    // lately
+	Run, Runs   int        // which run of how many, from 1
+	Warming     bool       // the run is not being measured yet
+	Moved       uint64     // grows as long as anything at all is processed
+	Slabs       slab.Stats // memory outside the Go heap, by owner
 }
 
 // Config describes a benchmark over generated traffic.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,10 +30,11 @@ type Summary struct {
 	Performance
 	Skipped      int64  `json:"skipped_lines"`
 	FirstSkipped string `json:"first_skipped,omitempty"` // what was wrong with the first of them
+	Interrupted  bool   `json:"interrupted,omitempty"`   // the input was not read to its end
 }
 
 // RunFile answers the tuples of a file. The answers go to files in a directory, each in order of input, and so does the
-// summary.
+// summary. If ctx ends the run, what was read by then is answered, and the summary of that is returned with the error.
 func RunFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("linear road: %w", err)
@@ -45,12 +47,15 @@ func RunFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("linear road: %w", err)
 	}
-	if err := w.follow(); err != nil {
-		return nil, fmt.Errorf("linear road: %w", err)
+	ended := w.follow()
+	interrupted := ended != nil && ctx.Err() != nil && errors.Is(ended, context.Cause(ctx))
+	if ended != nil && !interrupted {
+		return nil, fmt.Errorf("linear road: %w", ended)
 	}
 	s := r.summary(w)
-	if err := writeSummary(filepath.Join(cfg.Out, SummaryFile), s); err != nil {
-		return nil, fmt.Errorf("linear road: %w", err)
+	s.Interrupted = interrupted
+	if err := errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s)); err != nil {
+		return s, fmt.Errorf("linear road: %w", err)
 	}
 	return s, nil
 }
@@ -168,7 +173,7 @@ func (r *fileRun) look(s engine.Stats, w *watch) {
 		done = float64(r.input.BytesRead()) / float64(r.inputSize)
 	}
 	r.cfg.Progress(Progress{
-		Fraction: min(done, 1), Reports: w.last.reports, ReportsPerS: w.rate, Run: 1, Runs: 1, Moved: moved(s),
+		Fraction: min(done, 1), Reports: w.last.reports, ReportsPerS: w.rate, Run: 1, Runs: 1, Moved: moved(s), Slabs: s.Slabs,
 	})
 }
 

@@ -263,30 +263,32 @@ func TestValidateFails(t *testing.T) {
 
 func TestInterruptedRun(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "input.dat")
-	spate(t, strings.Fields("lr generate --xways 1 --seed 11 --to 60 --out "+input)...).want(t, 0)
+	spate(t, strings.Fields("lr generate --xways 1 --seed 11 --to 120 --out "+input)...).want(t, 0)
 	out := t.TempDir()
 	trace := filepath.Join(t.TempDir(), "run.trace")
-	spate(t, "lr", "run", "--input", input, "--out", out).want(t, 0)
-	c := process(t, "lr", "run", "--input", input, "--out", out, "--pace", "1", "--trace", trace)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
+	c := process(t, "lr", "run", "--json", "--input", input, "--out", out, "--pace", "10", "--trace", trace)
+	tolls := filepath.Join(out, "tolls.csv")
+	go func() {
+		for c.Process == nil || !exists(tolls) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(500 * time.Millisecond)
+		c.Process.Signal(syscall.SIGTERM)
+	}()
+	got := wait(t, c)
+	got.want(t, 1, "interrupted")
+	if o := got.object(t, "spate.lr.run/1"); o["interrupted"] != true {
+		t.Errorf("the result does not say that the run was interrupted:\n%s", got.stdout)
 	}
-	time.Sleep(500 * time.Millisecond)
-	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	if !exists(trace) {
+		t.Error("there is no trace of the interrupted run")
 	}
-	c.Wait()
-	if code := c.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "interrupted") {
-		t.Errorf("exit code %d, want 1\n%s", code, stderr.String())
-	}
-	if _, err := os.Stat(filepath.Join(out, "tolls.csv")); err != nil {
-		t.Error(err)
-	}
-	if info, err := os.Stat(trace); err != nil || info.Size() == 0 {
-		t.Errorf("the trace of an interrupted run: %v, %v", info, err)
-	}
+	spate(t, "lr", "validate", "--input", input, "--results", out).want(t, 1, "interrupted")
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func TestBenchLinear(t *testing.T) {

@@ -41,6 +41,9 @@ func (w *world) act(kind int) error {
 		}
 		return err
 	case carry:
+		if len(w.links) == 0 { // all tasks are lost
+			return nil
+		}
 		l := w.links[w.rand.IntN(len(w.links))]
 		for i := 0; i < tries && !l.busy(); i++ {
 			l = w.links[w.rand.IntN(len(w.links))]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/fullspate/spate/engine/internal/mutant"
@@ -32,12 +33,18 @@ func (k Clock) millis(now time.Duration) uint64 {
 	return uint64(float64(now) * pace / float64(time.Millisecond))
 }
 
-// due is when a record at tau may be released.
+// due is the first moment at which a record at tau is below limit. It is the exact inverse of millis, whose rounding is
+// such that a moment computed by division alone can be one nanosecond early: a source would then wait for ever.
 func (k Clock) due(tau wire.Time) time.Duration {
 	if k.Pace <= 0 {
 		return 0
 	}
-	return time.Duration(float64(tau.Millis()) * float64(time.Millisecond) / k.Pace)
+	ms := tau.Millis()
+	d := time.Duration(math.Ceil(float64(ms) * float64(time.Millisecond) / k.Pace))
+	for k.millis(d) < ms {
+		d++
+	}
+	return d
 }
 
 // reading is a source task's side of its splits.

@@ -32,7 +32,6 @@ type Task struct {
 	timers timers
 	ctx    Ctx
 	steps
-	keys  []byte // of the items whose payloads vary in size
 	now   time.Duration
 	stats Stats
 }

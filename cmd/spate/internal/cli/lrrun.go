@@ -89,6 +89,9 @@ func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
 	if s.Skipped > 0 {
 		fmt.Fprintf(w, "skipped      %s lines that are no tuples; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)
 	}
+	if s.Interrupted {
+		fmt.Fprintln(w, "INTERRUPTED  the input was not read to its end")
+	}
 	_, err := fmt.Fprintf(w, "written      %s\n", c.Out)
 	return err
 }

@@ -50,6 +50,9 @@ func (c *validateCommand) Run(ctx context.Context, out *output) error {
 	if made.Rules != "" && made.Rules != c.Rules {
 		return usageError{fmt.Errorf("--rules is %s, but the answers in %s were made by %s rules", c.Rules, c.Results, made.Rules)}
 	}
+	if made.Partly {
+		return fmt.Errorf("the run that wrote %s was interrupted, so its answers are not all there", c.Results)
+	}
 	tuples, skipped, err := c.readInput(ctx, out, made.Skipped > 0)
 	if err != nil {
 		return err
@@ -90,6 +93,7 @@ type runSummary struct {
 	Pace    float64 `json:"pace"`
 	Rules   string  `json:"rules"`
 	Skipped int64   `json:"skipped_lines"`
+	Partly  bool    `json:"interrupted"`
 }
 
 // readSummary returns the summary of a folder of answers, and an empty one if there is none: answers may be another's.

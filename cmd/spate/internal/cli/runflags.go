@@ -80,6 +80,7 @@ func (f *profileFlags) observe(out *output, what string, pace float64) (*observe
 // linear takes the progress of Linear Road.
 func (o *observer) linear(p linearroad.Progress) {
 	o.moved.Store(p.Moved)
+	o.slabs.Store(&p.Slabs)
 	o.bar.Set(int64(p.Fraction * barSteps))
 }
 
