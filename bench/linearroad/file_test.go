@@ -289,7 +289,7 @@ func withoutEmit(t *testing.T, dir string) string {
 func TestParallelismChangesNothing(t *testing.T) {
 	cfg := generate(t, traffic.Config{Seed: 5, Xways: 2, From: 6000, To: 6200, Hostile: true})
 	var first string
-	for i, ec := range []engine.Config{ // each of which makes other tasks and loops of the same query
+	for i, ec := range []engine.Config{
 		{Loops: 1},
 		{Loops: 2},
 		{Loops: 2, NoFuse: true, LogBytes: 16 << 10, FrameBytes: 4 << 10},
@@ -387,6 +387,20 @@ func TestFileErrors(t *testing.T) {
 	}
 	if s, err := RunFile(context.Background(), FileConfig{Input: empty, Out: cfg.Out}); err != nil || s.Reports != 0 {
 		t.Errorf("an empty input: %+v, %v", s, err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skipf("%v: this test needs a device that is always full", err)
+	}
+	cfg := FileConfig{Input: sharedFile(t, "datafile20seconds.dat"), Out: t.TempDir()}
+	if err := os.Symlink(full, filepath.Join(cfg.Out, format.TollsFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RunFile(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), "no space") || !strings.Contains(err.Error(), TollsID) {
+		t.Errorf("error %v, want one that says that there is no space, and for which sink", err)
 	}
 }
 

@@ -27,7 +27,6 @@ type meter struct {
 	pace      float64                 // 0: no response times
 	from      wire.Time               // response times of what is older are not counted
 	response  *hdrhistogram.Histogram // µs
-	late      int64                   // answers that took longer than the histogram holds
 }
 
 func newMeter(kind format.Type, pace float64, from time.Duration) *meter {
@@ -46,9 +45,9 @@ func (m *meter) count(c *engine.Ctx, aboveZero bool) {
 	}
 	if m.pace > 0 && c.Time() >= m.from {
 		scheduled := time.Duration(float64(c.Time().Millis()) * float64(time.Millisecond) / m.pace)
-		took := max((c.Elapsed() - scheduled).Microseconds(), 1)
-		if m.response.RecordValue(took) != nil {
-			m.late++
+		took := min(max((c.Elapsed()-scheduled).Microseconds(), 1), responseMax)
+		if err := m.response.RecordValue(took); err != nil {
+			panic("BUG: " + err.Error())
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestHelpHasExamples(t *testing.T) {
@@ -134,28 +133,9 @@ func TestInterruptLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "traffic.dat")
 	c := process(t, "lr", "generate", "--xways", "100", "--seed", "1", "--out", name)
-	var stderr bytes.Buffer
-	c.Stderr = &stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if info, err := os.Stat(name + ".partial"); err == nil && info.Size() > 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			c.Process.Kill()
-			t.Fatal("nothing was written within 20 s")
-		}
-	}
-	if err := c.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	c.Wait()
-	if code := c.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "interrupted") {
-		t.Errorf("exit code %d, want 1\n%s", code, stderr.String())
-	}
-	if _, err := os.Stat(name); err == nil {
+	got := interrupt(t, c, syscall.SIGINT, func() bool { return exists(name + ".partial") })
+	got.want(t, 1, "interrupted")
+	if exists(name) {
 		t.Error("an interrupted command left a file that looks whole")
 	}
 	leftovers(t, dir)

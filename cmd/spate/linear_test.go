@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // genuine is real traffic with expected answers, kept beside the project.
@@ -268,14 +267,7 @@ func TestInterruptedRun(t *testing.T) {
 	trace := filepath.Join(t.TempDir(), "run.trace")
 	c := process(t, "lr", "run", "--json", "--input", input, "--out", out, "--pace", "10", "--trace", trace)
 	tolls := filepath.Join(out, "tolls.csv")
-	go func() {
-		for c.Process == nil || !exists(tolls) {
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(500 * time.Millisecond)
-		c.Process.Signal(syscall.SIGTERM)
-	}()
-	got := wait(t, c)
+	got := interrupt(t, c, syscall.SIGTERM, func() bool { return exists(tolls) })
 	got.want(t, 1, "interrupted")
 	if o := got.object(t, "spate.lr.run/1"); o["interrupted"] != true {
 		t.Errorf("the result does not say that the run was interrupted:\n%s", got.stdout)
@@ -284,11 +276,6 @@ func TestInterruptedRun(t *testing.T) {
 		t.Error("there is no trace of the interrupted run")
 	}
 	spate(t, "lr", "validate", "--input", input, "--results", out).want(t, 1, "interrupted")
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
 }
 
 func TestBenchLinear(t *testing.T) {

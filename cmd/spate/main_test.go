@@ -56,17 +56,45 @@ func spate(t *testing.T, args ...string) ended {
 
 func wait(t *testing.T, c *exec.Cmd) ended {
 	t.Helper()
+	return start(t, c)()
+}
+
+// start starts c, and returns what waits for its end.
+func start(t *testing.T, c *exec.Cmd) (end func() ended) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if c.Stdout == nil {
-		c.Stdout = &stdout
-	}
-	c.Stderr = &stderr
-	err := c.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	c.Stdout, c.Stderr = &stdout, &stderr
+	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return ended{stdout.String(), stderr.String(), c.ProcessState.ExitCode()}
+	return func() ended {
+		t.Helper()
+		err := c.Wait()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return ended{stdout.String(), stderr.String(), c.ProcessState.ExitCode()}
+	}
+}
+
+// interrupt starts c and sends it a signal a moment after it is ready.
+func interrupt(t *testing.T, c *exec.Cmd, signal os.Signal, ready func() bool) ended {
+	t.Helper()
+	end := start(t, c)
+	for deadline := time.Now().Add(patience); !ready() && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := c.Process.Signal(signal); err != nil {
+		t.Error(err)
+	}
+	return end()
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 // want checks exit code, and that standard error contains all of parts.

@@ -12,7 +12,12 @@ import (
 type calculator struct {
 	rules  Rules
 	origin time.Duration // logical time of second 0
+	calculatorState
+	calculatorOutputs
+}
 
+// calculatorState is what there is under each road.
+type calculatorState struct {
 	vehicles engine.TableState[vehicle]     // by vid
 	segments engine.TableState[segment]     // by segment
 	past     engine.TableState[past]        // by segment
@@ -25,15 +30,16 @@ type calculator struct {
 	goneTimer   engine.TimerState
 	minuteTimer engine.TimerState
 	sweepTimer  engine.TimerState
+}
 
+// calculatorOutputs are the streams that it emits, each with room for a tuple, so that none need be allocated.
+type calculatorOutputs struct {
 	notices  engine.OutputPort[Notice]
 	charges  engine.OutputPort[Charge]
 	activity engine.OutputPort[Activity]
-
-	// Room for what is being emitted, so that it need not be allocated.
-	notice Notice
-	charge Charge
-	active Activity
+	notice   Notice
+	charge   Charge
+	active   Activity
 }
 
 // tollCalculator declares the stateful heart of the query: vehicles, segment statistics and accidents of each road.

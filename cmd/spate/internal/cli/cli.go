@@ -89,7 +89,7 @@ func Main(ctx context.Context, args []string, console Console) int {
 	if err == nil {
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(&output{Console: console, json: g.JSON})
-		if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+		if ctx.Err() != nil && !errors.Is(err, errWrong) && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 			err = errInterrupted
 		}
 	}
