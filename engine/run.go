@@ -57,7 +57,9 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	plan, err := graph.NewPlan(&g.g, graph.PlanConfig{Parallelism: cfg.Parallelism, Default: cfg.Loops, NoFuse: cfg.NoFuse})
+	plan, err := graph.NewPlan(&g.g, graph.PlanConfig{
+		Parallelism: cfg.Parallelism, Default: cfg.Loops, NoFuse: cfg.NoFuse, Weights: cfg.Weights,
+	})
 	if err != nil {
 		return nil, err
 	}

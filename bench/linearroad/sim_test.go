@@ -3,6 +3,7 @@ package linearroad
 import (
 	"cmp"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -24,8 +25,9 @@ const simTuples = 5000
 func TestSimulation(t *testing.T) {
 	schedules := 250
 	if testing.Short() {
-		schedules = 15
+		schedules = 10
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var sum oracle.Totals
 	for i, splits := range [][][]simRecord{crowd(1), crowd(2), crowd(3), hostile(t, 4)} {
 		rules := query.Rules(i % 2)

@@ -90,7 +90,7 @@ func New(plan *graph.Plan, cfg Config) (*Deployment, error) {
 func (d *Deployment) Make(unit, i int) (*Task, error) {
 	u := d.Plan.Units[unit]
 	cfg := task.Config{
-		Index: i, Of: u.Tasks, Range: partition.Even(u.Tasks)[i],
+		Index: i, Of: u.Tasks, Range: u.Ranges[i],
 		Specs: u.Specs(), Pool: d.cfg.Pool, Clock: d.cfg.Clock,
 	}
 	if host := u.Host(); host.Kind == task.Source {
@@ -171,7 +171,7 @@ func (d *Deployment) makeEdge(t *Task, member, o int, out task.Out, c graph.Cons
 		t.Logs = append(t.Logs, Edge{l, consumer, c.Port})
 	}
 	routes := make([]partition.Route, len(to))
-	for i, r := range partition.Even(len(to)) {
+	for i, r := range d.Plan.Units[unit].Ranges {
 		routes[i] = partition.Route{Range: r, Target: uint16(i)}
 	}
 	table, err := partition.NewTable(1, routes)

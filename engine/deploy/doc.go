@@ -3,6 +3,6 @@
 //	unit U, task i ── edge (output → port) ── routing table ──▶ log i→0 ──▶ channel of task 0 of the consumer
 //	                                                        └─▶ log i→1 ──▶ channel of task 1
 //
-// It decides who owns which key range (even ranges, in order of task) and which splits, and nobody else does. The embedded
-// run reads each log through its cursor; the simulator puts a link of its own between the two.
+// The plan says who owns which key range; which task reads which splits is decided here and nowhere else. The embedded run
+// reads each log through its cursor; the simulator puts a link of its own between the two.
 package deploy

@@ -5,13 +5,15 @@ import (
 	"slices"
 
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/partition"
 )
 
 // Unit is a set of operators that run in the same tasks: Members[0] is the host, the others are fused into it, each after
 // the one that feeds it.
 type Unit struct {
 	Members []Member
-	Tasks   int // parallelism
+	Tasks   int               // parallelism
+	Ranges  []partition.Range // of key hashes, by task
 }
 
 // Member is an operator of a unit. A fused one is fed by output Out of member Feeder; for the host both are −1.
@@ -46,6 +48,9 @@ type PlanConfig struct {
 	Parallelism map[string]int // by operator id; others get their own default
 	Default     int            // tasks of an operator that says nothing: one per loop
 	NoFuse      bool
+	// Weights say how much work parts of an operator's key space are, by operator id: its ranges are cut accordingly.
+	// Those of other operators are even.
+	Weights map[string][]partition.Weight
 }
 
 // NewPlan decides on units and parallelism. A stateless operator that is the only consumer of its input is fused into its
@@ -60,14 +65,36 @@ func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
 			return nil, fmt.Errorf("parallelism of %q is %d, want at least 1", id, n)
 		}
 	}
+	for id := range cfg.Weights {
+		if !slices.ContainsFunc(g.Operators, func(op *Operator) bool { return op.ID == id }) {
+			return nil, fmt.Errorf("weights are given for %q, which is no operator of %q (these are %v)", id, g.Name, g.ids())
+		}
+	}
 	for _, op := range g.Operators {
 		if p.fuse(op, cfg) {
 			continue
 		}
 		p.where[op] = place{len(p.Units), 0}
-		p.Units = append(p.Units, &Unit{Members: []Member{{op, -1, -1}}, Tasks: tasksOf(op, cfg)})
+		u := &Unit{Members: []Member{{op, -1, -1}}, Tasks: tasksOf(op, cfg)}
+		p.Units = append(p.Units, u)
+		var err error
+		if u.Ranges, err = ranges(u.Tasks, cfg.Weights[op.ID]); err != nil {
+			return nil, fmt.Errorf("weights of %q: %w", op.ID, err)
+		}
 	}
 	return p, nil
+}
+
+// ranges cuts the key space for n tasks.
+func ranges(n int, weights []partition.Weight) ([]partition.Range, error) {
+	if len(weights) == 0 {
+		return partition.Even(n), nil
+	}
+	plan, err := partition.PlanSplit(partition.Full(), weights, n)
+	if err != nil {
+		return nil, err
+	}
+	return partition.Full().Cut(plan.Cuts...)
 }
 
 func (p *Plan) fuse(op *Operator, cfg PlanConfig) bool {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/wire"
@@ -38,6 +39,23 @@ type message struct {
 	front  wire.Time
 	eoi    wire.Time
 	ending bool
+}
+
+// feed makes the link for a channel that is being opened.
+func (w *world) feed(dl deploy.Link, cur *buffers.Cursor) task.Feed {
+	return w.link(w.node(dl.From), w.node(dl.To), dl.Port, cur)
+}
+
+func (w *world) link(from, to *node, port int, cur *buffers.Cursor) *link {
+	l := &link{w: w, from: from, to: to, port: port, cursor: cur, end: wire.TimeMax}
+	w.links = append(w.links, l)
+	to.in = append(to.in, l)
+	return l
+}
+
+// begin sets where the link's channel begins.
+func (l *link) begin(from wire.Time) {
+	l.start, l.end, l.acked, l.told = from, wire.TimeMax, from, from
 }
 
 // Poll is the frontier delivered.

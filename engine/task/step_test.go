@@ -282,7 +282,6 @@ func TestSwitchInTheEndPhase(t *testing.T) {
 	put(old, ms(20), 1, 1) // beyond the end, which the task does not look at before it is switched
 	old.Ending(ms(10))
 	old.Seal(ms(30))
-	ch.poll()
 	if err := tk.Switch(ms(25), []*Channel{ch}, []*Channel{b.channel(next, ChannelID{}, ms(25))}); err != nil {
 		t.Fatal(err)
 	}

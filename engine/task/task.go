@@ -221,10 +221,14 @@ func (t *Task) Switch(at wire.Time, ended []*Channel, successors []*Channel) err
 	if t.pos > at {
 		return &PassedError{Position: t.pos, At: at}
 	}
-	ending, eoi := true, wire.Time(0)
+	open, told, eoi := 0, 0, wire.Time(0)
 	for _, ch := range ended {
+		ch.poll() // it may have come since the last turn
 		if ch.End == wire.TimeMax {
-			ending = ending && ch.ending
+			open++
+			if ch.ending {
+				told++
+			}
 		}
 		ch.End = min(ch.End, at)
 		if ch.front >= ch.End {
@@ -233,8 +237,8 @@ func (t *Task) Switch(at wire.Time, ended []*Channel, successors []*Channel) err
 		eoi = max(eoi, ch.eoi)
 	}
 	for _, ch := range successors {
-		if ending {
-			ch.ending, ch.eoi = true, eoi // what their predecessors have told holds for them
+		if open > 0 && told == open {
+			ch.ending, ch.eoi = true, eoi // what their predecessors have told of the input's end holds for them
 		}
 		t.Connect(ch)
 	}

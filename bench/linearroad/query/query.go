@@ -1,11 +1,14 @@
 package query
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/fullspate/spate/bench/linearroad/format"
 	"github.com/fullspate/spate/bench/linearroad/history"
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/partition"
 )
 
 // The operators' ids, as they stand in statistics and in the parallelism that is asked for.
@@ -59,4 +62,17 @@ func Build(g *engine.Graph, tuples engine.Stream[format.Tuple], cfg Config) Stre
 		Activity:     engine.From[Activity](calc, "activity"),
 		Totals:       engine.From[Total](acc, "totals"),
 	}
+}
+
+// RoadWeights says how the work of the operators keyed by road, and of the sinks of what the calculator emits, is spread
+// over their keys: alike over both directions of each of so many expressways. A hundred hashed keys cut in the middle of
+// the key space leave one half with up to 60 % of them.
+func RoadWeights(xways int) []partition.Weight {
+	weights := make([]partition.Weight, 2*xways)
+	for road := range weights {
+		h := partition.HashUint64(uint64(road))
+		weights[road] = partition.Weight{Range: partition.Range{First: h, Last: h}, Weight: 1}
+	}
+	slices.SortFunc(weights, func(a, b partition.Weight) int { return cmp.Compare(a.Range.First, b.Range.First) })
+	return weights
 }
