@@ -12,8 +12,9 @@ SOAK     ?= 60
 SEED     ?= 1
 BENCH    ?= .
 
-# Where goroutines share memory. What cmd/spate runs as a process of its own is raced in the packages it is made of.
-RACE := ./wire/... ./buffers/... ./state/... ./engine/... ./bench/... ./cmd/spate/internal/...
+# Packages whose goroutines share memory. The simulator has one goroutine, and what cmd/spate runs as a process of its own
+# is raced in the packages it is made of.
+RACE = $(shell $(GO) list ./... | grep -v -e /engine/sim$$ -e /cmd/spate$$ -e /cmd/internal/ -e /partition$$)
 
 .PHONY: all build test check format vet staticcheck test-invariants race fuzz bench soak clean
 
