@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"runtime"
-
-	"github.com/fullspate/spate/partition"
 )
 
 // Config says how a job is run. The zero Config is a good one. Nothing in it changes a result.
@@ -16,9 +14,6 @@ type Config struct {
 	Loops int
 	// Parallelism is the number of tasks by operator id; others have one per loop, sinks one.
 	Parallelism map[string]int
-	// Weights are what is known of how much work parts of an operator's key space are, by operator id, in any unit and in
-	// order of range: its tasks' key ranges are cut accordingly. The ranges of other operators are even.
-	Weights map[string][]partition.Weight
 	// Pace is how many seconds of logical time pass per second; 0 for as fast as possible.
 	Pace float64
 	// LogBytes bounds what a channel's log holds between steps, in bytes; 0 for 1 MiB. At least 4 KiB.

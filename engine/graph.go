@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -95,5 +96,19 @@ func declare(op *graph.Operator, decl func(d *Decl)) {
 // SetParallelism says how many tasks the operator has where the configuration does not.
 func (o *Op) SetParallelism(n int) *Op {
 	o.op.Parallelism = n
+	return o
+}
+
+// SetWeights says how much work parts of the operator's key space are: the key ranges of its tasks are cut accordingly.
+// Weights are in any unit, and in order of range.
+func (o *Op) SetWeights(weights []partition.Weight) *Op {
+	o.op.Weights = weights
+	return o
+}
+
+// SetGroup names a group of operators that are to be placed alike: with as many tasks each, task i of one runs on the same
+// loop as task i of the other.
+func (o *Op) SetGroup(name string) *Op {
+	o.op.Group = name
 	return o
 }

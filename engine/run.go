@@ -58,7 +58,7 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	}
 	cfg = cfg.withDefaults()
 	plan, err := graph.NewPlan(&g.g, graph.PlanConfig{
-		Parallelism: cfg.Parallelism, Default: cfg.Loops, NoFuse: cfg.NoFuse, Weights: cfg.Weights,
+		Parallelism: cfg.Parallelism, Default: cfg.Loops, NoFuse: cfg.NoFuse,
 	})
 	if err != nil {
 		return nil, err
@@ -78,17 +78,12 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	return j, nil
 }
 
-// makeLoops spreads the tasks over loops: task i of n goes to loop i·L/n, and operators with fewer tasks than there are
-// loops begin at different ones.
+// makeLoops gives each loop its tasks.
 func (j *Job) makeLoops(cfg Config) {
 	sets := make([][]*task.Task, cfg.Loops)
-	for u, tasks := range j.dep.Units {
-		for i, t := range tasks {
-			at := i * cfg.Loops / len(tasks)
-			if len(tasks) < cfg.Loops {
-				at = (i + u) % cfg.Loops
-			}
-			sets[at] = append(sets[at], t.Task)
+	for u, slots := range j.dep.Plan.Place(cfg.Loops) {
+		for i, slot := range slots {
+			sets[slot] = append(sets[slot], j.dep.Units[u][i].Task)
 		}
 	}
 	for _, set := range sets {

@@ -16,10 +16,20 @@ type Stats struct {
 	// the job has ended it is empty; what it was at most stays in SlabBytesMax.
 	Slabs        slab.Stats
 	SlabBytesMax int64
+	Processes    []ProcessStats // those that run the job
+}
+
+// ProcessStats are the counters of a process that runs a job or a part of it.
+type ProcessStats struct {
+	Worker   string        // empty for the calling process
+	RSSBytes int64         // resident memory, 0 where the system does not tell
+	CPU      time.Duration // processor time used so far, user and system
+	Mallocs  uint64        // objects allocated on the Go heap so far
 }
 
 // TaskStats are the counters of one task, or of one operator fused into it.
 type TaskStats struct {
+	Worker     string // empty where the job runs in the calling process
 	Operator   string
 	Task       int
 	Loop       int
@@ -48,6 +58,7 @@ func (j *Job) Stats() Stats {
 	}
 	s.Slabs = j.pool.Stats()
 	s.SlabBytesMax = s.Slabs.Peak
+	s.Processes = []ProcessStats{ThisProcess()}
 	for i, l := range j.loops {
 		l.Measures(func(t *task.Task, m task.Measure) { s.Tasks = appendTask(s.Tasks, i, t, m, s.Elapsed) })
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -26,6 +27,11 @@ type Operator struct {
 	Decls  []any   // by output: the typed stream, for those who built it
 	// Parallelism is how many tasks the operator has unless the configuration says otherwise; 0 for one per loop.
 	Parallelism int
+	// Weights say how much work parts of the key space are, in any unit and in order of range: the tasks' key ranges are
+	// cut accordingly. Without them ranges are even.
+	Weights []partition.Weight
+	// Group names operators whose tasks are to be placed alike: see Plan.Place.
+	Group string
 }
 
 // Input is where one port's tuples come from, and how they are keyed.

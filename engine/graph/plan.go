@@ -48,9 +48,6 @@ type PlanConfig struct {
 	Parallelism map[string]int // by operator id; others get their own default
 	Default     int            // tasks of an operator that says nothing: one per loop
 	NoFuse      bool
-	// Weights say how much work parts of an operator's key space are, by operator id: its ranges are cut accordingly.
-	// Those of other operators are even.
-	Weights map[string][]partition.Weight
 }
 
 // NewPlan decides on units and parallelism. A stateless operator that is the only consumer of its input is fused into its
@@ -65,11 +62,6 @@ func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
 			return nil, fmt.Errorf("parallelism of %q is %d, want at least 1", id, n)
 		}
 	}
-	for id := range cfg.Weights {
-		if !slices.ContainsFunc(g.Operators, func(op *Operator) bool { return op.ID == id }) {
-			return nil, fmt.Errorf("weights are given for %q, which is no operator of %q (these are %v)", id, g.Name, g.ids())
-		}
-	}
 	for _, op := range g.Operators {
 		if p.fuse(op, cfg) {
 			continue
@@ -78,7 +70,7 @@ func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
 		u := &Unit{Members: []Member{{op, -1, -1}}, Tasks: tasksOf(op, cfg)}
 		p.Units = append(p.Units, u)
 		var err error
-		if u.Ranges, err = ranges(u.Tasks, cfg.Weights[op.ID]); err != nil {
+		if u.Ranges, err = ranges(u.Tasks, op.Weights); err != nil {
 			return nil, fmt.Errorf("weights of %q: %w", op.ID, err)
 		}
 	}

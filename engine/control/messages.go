@@ -1,0 +1,254 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/wire"
+)
+
+// Message is what coordinator and workers say to each other: one of the pointers to the structs below.
+type Message interface{ kind() string }
+
+// From workers to the coordinator.
+type (
+	// Register is the first message of every connection of a worker.
+	Register struct {
+		Worker      string     `json:"worker,omitempty"` // the id it was given before, or asks for; empty: any
+		Incarnation uint64     `json:"incarnation"`
+		PID         int        `json:"pid"`
+		Addr        string     `json:"addr"` // for data connections: tcp://host:port or unix:///path
+		Loops       int        `json:"loops"`
+		Memory      int64      `json:"memory"` // slab budget of the process in bytes, 0: none
+		Build       Build      `json:"build"`
+		Jobs        []JobState `json:"jobs,omitempty"` // what it is running, when it registers again
+	}
+
+	// Heartbeat says that the worker is alive. With reports it says how it is, too.
+	Heartbeat struct {
+		Seq  uint64      `json:"seq"`
+		Jobs []JobReport `json:"jobs,omitempty"` // not with every heartbeat
+		RSS  int64       `json:"rss,omitempty"`  // bytes
+		CPU  float64     `json:"cpu,omitempty"`  // cores used lately
+		Late int64       `json:"late,omitempty"` // µs by which the heartbeat left later than it was due
+	}
+
+	// Deployed says that the worker's part of a job is made and waits for Start, or why it could not be made.
+	Deployed struct {
+		Job   string   `json:"job"`
+		Epoch uint64   `json:"epoch"`
+		Error *Failure `json:"error,omitempty"`
+	}
+
+	// Ended says that the worker's part of a job has ended. It is repeated with every registration until Release.
+	Ended struct {
+		Job       string          `json:"job"`
+		Epoch     uint64          `json:"epoch"`
+		Results   []engine.Result `json:"results,omitempty"`
+		Error     *Failure        `json:"error,omitempty"`
+		Cancelled bool            `json:"cancelled,omitempty"`
+		Stats     engine.Stats    `json:"stats"` // the last
+	}
+
+	// PeerLost says that a data connection to another worker is broken and could not be made again so far.
+	PeerLost struct {
+		Job    string `json:"job"`
+		Epoch  uint64 `json:"epoch"`
+		Peer   string `json:"peer"`
+		Reason string `json:"reason"`
+	}
+
+	// Profiled answers Profile.
+	Profiled struct {
+		Request uint64 `json:"request"`
+		Data    []byte `json:"data,omitempty"` // a pprof profile
+		Error   string `json:"error,omitempty"`
+	}
+)
+
+// From the coordinator to workers. Each carries the coordinator's epoch, which grows with every start of a coordinator:
+// workers obey the highest they have seen.
+type (
+	// Registered answers Register.
+	Registered struct {
+		Worker    string        `json:"worker"`
+		Cluster   string        `json:"cluster"`
+		Epoch     uint64        `json:"epoch"`
+		Heartbeat time.Duration `json:"heartbeat"` // interval
+		Report    time.Duration `json:"report"`    // interval of reports
+		Error     string        `json:"error,omitempty"`
+	}
+
+	// Deploy asks for a part of a job to be made: tasks, logs, channels, connections. Nothing runs before Start.
+	Deploy struct {
+		Coordinator uint64  `json:"coordinator"` // epoch
+		Job         string  `json:"job"`
+		Epoch       uint64  `json:"epoch"`
+		Spec        JobSpec `json:"spec"`
+		Workers     []Host  `json:"workers"`
+		// Slots are the loops that the job runs on; Place has the slot of each task, by unit and index.
+		Slots []Slot  `json:"slots"`
+		Place [][]int `json:"place"`
+	}
+
+	// Start lets a deployed job run. At is the moment at which its clock is 0, in Unix nanoseconds.
+	Start struct {
+		Coordinator uint64 `json:"coordinator"`
+		Job         string `json:"job"`
+		Epoch       uint64 `json:"epoch"`
+		At          int64  `json:"at"`
+	}
+
+	// End ends a job early.
+	End struct {
+		Coordinator uint64 `json:"coordinator"`
+		Job         string `json:"job"`
+		Epoch       uint64 `json:"epoch"`
+		How         How    `json:"how"`
+		Reason      string `json:"reason,omitempty"` // of an abort
+	}
+
+	// Release lets the worker forget a job that has ended: the coordinator has what it had to tell.
+	Release struct {
+		Coordinator uint64 `json:"coordinator"`
+		Job         string `json:"job"`
+		Epoch       uint64 `json:"epoch"`
+	}
+
+	// Profile asks for a profile of the process.
+	Profile struct {
+		Coordinator uint64        `json:"coordinator"`
+		Request     uint64        `json:"request"`
+		Kind        string        `json:"kind"` // cpu, heap, allocs, goroutine or slabs
+		For         time.Duration `json:"for"`  // cpu
+	}
+
+	// Shutdown asks the process to end.
+	Shutdown struct {
+		Coordinator uint64 `json:"coordinator"`
+		Reason      string `json:"reason"`
+	}
+)
+
+// How a job is ended early.
+type How string
+
+// The ways to end a job early.
+const (
+	Drain  How = "drain"  // end the input, process what was read, fire pending timers
+	Cancel How = "cancel" // the same without the timers
+	Abort  How = "abort"  // at once
+)
+
+// Build tells whether two processes can run one job: protocol, architecture and commit have to agree.
+type Build struct {
+	Protocol int      `json:"protocol"`
+	Arch     string   `json:"arch"`
+	Version  string   `json:"version"`
+	Commit   string   `json:"commit"`
+	Programs []string `json:"programs"`
+}
+
+// JobSpec is what a job is made from.
+type JobSpec struct {
+	Program     string          `json:"program"`
+	Params      json.RawMessage `json:"params,omitempty"`
+	Parallelism map[string]int  `json:"parallelism,omitempty"` // by operator id
+	Default     int             `json:"default"`               // tasks of operators that say nothing: one per slot
+	Fingerprint uint64          `json:"fingerprint,string"`    // of the graph, as the coordinator built it
+	Config      JobConfig       `json:"config"`
+}
+
+// JobConfig is the part of engine.Config that a job on workers has; zero values mean the same.
+type JobConfig struct {
+	Pace       float64 `json:"pace,omitempty"`
+	LogBytes   int64   `json:"log_bytes,omitempty"`
+	FrameBytes int     `json:"frame_bytes,omitempty"`
+	Memory     int64   `json:"memory,omitempty"` // bytes per worker
+	NoFuse     bool    `json:"no_fuse,omitempty"`
+	Window     int64   `json:"window,omitempty"` // credit of a channel between workers in bytes
+	Labels     bool    `json:"labels,omitempty"` // profiler labels
+}
+
+// Host is a worker that takes part in a job.
+type Host struct {
+	Worker      string `json:"worker"`
+	Incarnation uint64 `json:"incarnation"`
+	Addr        string `json:"addr"`
+}
+
+// Slot is a loop of a worker: indexes into Deploy.Workers and among the worker's loops.
+type Slot struct {
+	Worker int `json:"worker"`
+	Loop   int `json:"loop"`
+}
+
+// JobState is how far a worker is with its part of a job.
+type JobState struct {
+	Job   string `json:"job"`
+	Epoch uint64 `json:"epoch"`
+	Phase Phase  `json:"phase"`
+}
+
+// Phase is how far a worker is with its part of a job.
+type Phase string
+
+// The phases of a job's part.
+const (
+	PhaseDeployed Phase = "deployed" // made, waiting for Start
+	PhaseRunning  Phase = "running"
+	PhaseEnded    Phase = "ended" // Ended has been said
+)
+
+// JobReport is how a worker's part of a job is doing.
+type JobReport struct {
+	JobState
+	Stats engine.Stats `json:"stats"`
+	Links []LinkReport `json:"links,omitempty"`
+}
+
+// LinkReport counts what went over the connections to one other worker.
+type LinkReport struct {
+	Peer      string `json:"peer"`
+	BytesOut  uint64 `json:"bytes_out"`
+	BytesIn   uint64 `json:"bytes_in"`
+	TuplesOut uint64 `json:"tuples_out"`
+	TuplesIn  uint64 `json:"tuples_in"`
+	Starved   uint64 `json:"starved"` // turns in which frames waited for credit
+	Broken    uint64 `json:"broken"`  // how often the connection was lost
+}
+
+// Failure is why a job, or a worker's part of it, did not come to its end.
+type Failure struct {
+	Worker   string    `json:"worker,omitempty"`
+	Operator string    `json:"operator,omitempty"`
+	Task     int       `json:"task,omitempty"`
+	Time     wire.Time `json:"time,omitempty"`
+	Key      string    `json:"key,omitempty"`
+	Message  string    `json:"message"`
+	Stack    string    `json:"stack,omitempty"`
+	Lost     []string  `json:"lost,omitempty"` // what went with a lost worker: "operator/task at τ"
+}
+
+// Error is the message with where it happened.
+func (f *Failure) Error() string {
+	if f.Worker == "" {
+		return f.Message
+	}
+	return "worker " + f.Worker + ": " + f.Message
+}
+
+func (*Register) kind() string   { return "register" }
+func (*Heartbeat) kind() string  { return "heartbeat" }
+func (*Deployed) kind() string   { return "deployed" }
+func (*Ended) kind() string      { return "ended" }
+func (*PeerLost) kind() string   { return "peer_lost" }
+func (*Profiled) kind() string   { return "profiled" }
+func (*Registered) kind() string { return "registered" }
+func (*Deploy) kind() string     { return "deploy" }
+func (*Start) kind() string      { return "start" }
+func (*End) kind() string        { return "end" }
+func (*Release) kind() string    { return "release" }
+func (*Profile) kind() string    { return "profile" }
+func (*Shutdown) kind() string   { return "shutdown" }
