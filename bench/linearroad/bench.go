@@ -106,11 +106,12 @@ func (b *benchmark) start(ctx context.Context) (*watch, error) {
 	b.sinks = make(map[sinkTask]advancer)
 	g := engine.NewGraph("linearroad")
 	tuples := query.Generated(g, b.traffic, b.cfg.Xways, b.cfg.From, b.cfg.To, b.origin())
-	s := query.Build(g, tuples, query.Config{Rules: b.cfg.Rules, Origin: b.origin(), BuiltIn: b.toll})
+	roads := query.RoadWeights(b.cfg.Xways)
+	s := query.Build(g, tuples, query.Config{Rules: b.cfg.Rules, Origin: b.origin(), Roads: roads, BuiltIn: b.toll})
 	observe(b, g, TollsID, s.Tolls, format.Position,
-		func(n *query.Notice) bool { return n.Excess != 0 }, (*query.Notice).Answer)
+		func(n *query.Notice) bool { return n.Excess != 0 }, (*query.Notice).Answer).SetWeights(roads)
 	observe(b, g, AlertsID, s.Alerts, format.Accident,
-		func(*query.Notice) bool { return false }, (*query.Notice).AlertAnswer)
+		func(*query.Notice) bool { return false }, (*query.Notice).AlertAnswer).SetWeights(roads)
 	observe(b, g, BalancesID, s.Balances, format.Balance,
 		func(a *query.BalanceAnswer) bool { return a.Balance > 0 }, (*query.BalanceAnswer).Answer)
 	observe(b, g, ExpendituresID, s.Expenditures, format.Expenditure,
@@ -125,8 +126,8 @@ func (b *benchmark) start(ctx context.Context) (*watch, error) {
 }
 
 // observe adds a sink whose answers are counted, and validated where they are in the sample.
-func observe[T any](b *benchmark, g *engine.Graph, id string, in engine.Stream[T], kind format.Type, above func(*T) bool, answer func(*T) format.Answer) {
-	engine.Sink(g, id, in, func(part engine.SinkPart) (engine.SinkWriter[T], error) {
+func observe[T any](b *benchmark, g *engine.Graph, id string, in engine.Stream[T], kind format.Type, above func(*T) bool, answer func(*T) format.Answer) *engine.Op {
+	return engine.Sink(g, id, in, func(part engine.SinkPart) (engine.SinkWriter[T], error) {
 		o := &observed[T]{meter: b.meters.add(kind), above: above, answer: answer}
 		if b.online != nil {
 			o.online, o.tap = b.online, b.online.Tap()

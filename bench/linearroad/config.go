@@ -10,7 +10,6 @@ import (
 	"github.com/fullspate/spate/bench/linearroad/query"
 	"github.com/fullspate/spate/bench/linearroad/traffic"
 	"github.com/fullspate/spate/engine"
-	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -93,10 +92,6 @@ func (c Config) withDefaults() Config {
 		if c.Engine.Parallelism[id] == 0 {
 			c.Engine.Parallelism[id] = loops(c.Engine)
 		}
-	}
-	if c.Engine.Weights == nil {
-		roads := query.RoadWeights(c.Xways)
-		c.Engine.Weights = map[string][]partition.Weight{query.CalculatorID: roads, TollsID: roads, AlertsID: roads}
 	}
 	return c
 }

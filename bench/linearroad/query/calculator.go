@@ -61,7 +61,7 @@ func tollCalculator(g *engine.Graph, reports engine.Stream[Report], cfg Config) 
 		k.activity = engine.Output[Activity](d, "activity")
 		engine.KeyedInput(d, reports, (*Report).road, k.report)
 		engine.Ahead(d, 0, k.ahead)
-	})
+	}).SetWeights(cfg.Roads)
 }
 
 // ahead touches the vehicles of a batch, so that their cache misses overlap.

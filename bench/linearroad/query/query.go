@@ -27,6 +27,8 @@ const (
 type Config struct {
 	Rules  Rules
 	Origin time.Duration // logical time of second 0, whole seconds; negative if the run begins later than that
+	// Roads is how the work is spread over the roads: see RoadWeights. Nil where that is not known.
+	Roads []partition.Weight
 	// The history is either loaded, from a stream of rows that all lie before second 0, or built in, a pure function
 	// that gives 0 where there is no row. Where both are nil it is empty.
 	Loaded  *engine.Stream[history.Row]
