@@ -24,27 +24,40 @@ type Config struct {
 	TrimOnAck bool
 	// Feed, if set, stands between a log and the channel that reads it.
 	Feed func(Link, *buffers.Cursor) task.Feed
+
+	// Local says which tasks are made; nil for all. The others are in other processes. Out is given the log of every
+	// channel that leads to one of those, and In makes the feed of every channel that comes from one.
+	Local func(unit, index int) bool
+	Out   func(Link, *buffers.Log)
+	In    func(Link, task.Port) task.Feed
 }
 
-// Link names a channel by its two ends.
+// Link names a channel by its two ends, and by its number, which is the same in every process that deploys the plan.
 type Link struct {
 	From, To *Task
 	Port     int
+	Channel  uint32
 }
 
-// Task is a deployed task and where it stands in the plan.
+// Task is a deployed task and where it stands in the plan. One that is not local has no task.Task.
 type Task struct {
 	*task.Task
-	Unit  int
-	Index int
-	Logs  []Edge // in the order of the task's own logs
+	Unit   int
+	Index  int
+	Number uint32 // over all tasks of the plan
+	Logs   []Edge // in the order of the task's own logs
+	first  uint32 // number of its first outgoing channel
 }
+
+// Local says whether the task is in this process.
+func (t *Task) Local() bool { return t.Task != nil }
 
 // Edge is a log and whom it feeds.
 type Edge struct {
-	Log  *buffers.Log
-	To   *Task
-	Port int
+	Log     *buffers.Log
+	To      *Task
+	Port    int
+	Channel uint32
 }
 
 // Deployment is all tasks of a plan, connected.
@@ -57,21 +70,20 @@ type Deployment struct {
 // New makes and connects the tasks of a plan. On an error nothing is left behind.
 func New(plan *graph.Plan, cfg Config) (*Deployment, error) {
 	d := &Deployment{Plan: plan, cfg: cfg}
-	for u := range plan.Units {
-		var tasks []*Task
-		for i := range plan.Units[u].Tasks {
-			t, err := d.Make(u, i)
-			if err != nil {
-				d.Units = append(d.Units, tasks)
+	d.number()
+	for _, tasks := range d.Units {
+		for _, t := range tasks {
+			if !d.local(t) {
+				continue
+			}
+			if err := d.fill(t); err != nil {
 				return nil, errors.Join(err, d.Close())
 			}
-			tasks = append(tasks, t)
 		}
-		d.Units = append(d.Units, tasks)
 	}
-	for u := range d.Units {
-		for _, t := range d.Units[u] {
-			if err := d.makeLogs(t); err != nil {
+	for _, tasks := range d.Units {
+		for _, t := range tasks {
+			if err := d.makeEdges(t); err != nil {
 				return nil, errors.Join(err, d.Close())
 			}
 		}
@@ -86,32 +98,57 @@ func New(plan *graph.Plan, cfg Config) (*Deployment, error) {
 	return d, nil
 }
 
-// Make makes task i of a unit, without logs and channels.
-func (d *Deployment) Make(unit, i int) (*Task, error) {
-	u := d.Plan.Units[unit]
+// number gives every task and every channel of the plan its number.
+func (d *Deployment) number() {
+	task, channel := uint32(0), uint32(0)
+	for u, unit := range d.Plan.Units {
+		out := uint32(0) // channels of each of the unit's tasks
+		for _, member := range unit.Members {
+			for o := range member.Op.Outs {
+				for _, c := range d.Plan.Graph.Consumers(member.Op, o) {
+					if to, at := d.Plan.Where(c.Op); at == 0 {
+						out += uint32(d.Plan.Units[to].Tasks)
+					}
+				}
+			}
+		}
+		tasks := make([]*Task, unit.Tasks)
+		for i := range tasks {
+			tasks[i] = &Task{Unit: u, Index: i, Number: task, first: channel}
+			task++
+			channel += out
+		}
+		d.Units = append(d.Units, tasks)
+	}
+}
+
+func (d *Deployment) local(t *Task) bool { return d.cfg.Local == nil || d.cfg.Local(t.Unit, t.Index) }
+
+// fill makes the task itself, without logs and channels.
+func (d *Deployment) fill(t *Task) (err error) {
+	u := d.Plan.Units[t.Unit]
 	cfg := task.Config{
-		Index: i, Of: u.Tasks, Range: u.Ranges[i],
+		Index: t.Index, Of: u.Tasks, Range: u.Ranges[t.Index],
 		Specs: u.Specs(), Pool: d.cfg.Pool, Clock: d.cfg.Clock,
 	}
 	if host := u.Host(); host.Kind == task.Source {
-		cfg.Splits = graph.Spread(host.Reading.Splits, u.Tasks)[i]
+		cfg.Splits = graph.Spread(host.Reading.Splits, u.Tasks)[t.Index]
 	}
-	t, err := task.New(cfg)
-	if err != nil {
-		return nil, err
+	if t.Task, err = task.New(cfg); err != nil {
+		return err
 	}
 	for m, member := range u.Members {
 		if m > 0 {
 			t.Fuse(member.Feeder, member.Out, m)
 		}
 	}
-	return &Task{Task: t, Unit: unit, Index: i}, nil
+	return nil
 }
 
 // Replace puts a new task in the place of one that is gone: without state and channels, and with empty logs.
 func (d *Deployment) Replace(old *Task) (*Task, error) {
-	t, err := d.Make(old.Unit, old.Index)
-	if err != nil {
+	t := &Task{Unit: old.Unit, Index: old.Index, Number: old.Number, first: old.first}
+	if err := d.fill(t); err != nil {
 		return nil, err
 	}
 	d.Units[t.Unit][t.Index] = t
@@ -122,7 +159,7 @@ func (d *Deployment) Replace(old *Task) (*Task, error) {
 			}
 		}
 	})
-	if err := d.makeLogs(t); err != nil {
+	if err := d.makeEdges(t); err != nil {
 		return nil, errors.Join(err, t.Discard())
 	}
 	return t, nil
@@ -137,12 +174,22 @@ func (t *Task) Discard() error {
 	return errors.Join(errs...)
 }
 
-// makeLogs gives a task a log for every task that consumes one of its outputs.
-func (d *Deployment) makeLogs(t *Task) error {
+// makeEdges makes the sending ends of a task's channels: a log for every task that consumes one of its outputs. Of a task
+// in another process it makes the receiving ends of those that lead here.
+func (d *Deployment) makeEdges(t *Task) error {
+	channel := t.first
 	for m, member := range d.Plan.Units[t.Unit].Members {
 		for o, out := range member.Op.Outs {
 			for _, c := range d.Plan.Graph.Consumers(member.Op, o) {
-				if err := d.makeEdge(t, m, o, out, c); err != nil {
+				unit, at := d.Plan.Where(c.Op)
+				if at > 0 {
+					continue // fused
+				}
+				e := edge{from: t, member: m, out: o, decl: out, to: c, unit: unit, channel: channel}
+				channel += uint32(len(d.Units[unit]))
+				if !d.local(t) {
+					d.receive(e)
+				} else if err := d.makeLogs(e); err != nil {
 					return err
 				}
 			}
@@ -151,48 +198,73 @@ func (d *Deployment) makeLogs(t *Task) error {
 	return nil
 }
 
-func (d *Deployment) makeEdge(t *Task, member, o int, out task.Out, c graph.Consumer) error {
-	unit, at := d.Plan.Where(c.Op)
-	if at > 0 {
-		return nil // fused
+// edge leads from an output of a task to all tasks of a consumer.
+type edge struct {
+	from        *Task
+	member, out int
+	decl        task.Out
+	to          graph.Consumer
+	unit        int    // of the consumer
+	channel     uint32 // to its first task
+}
+
+// link is the channel to the i-th task of the consumer.
+func (d *Deployment) link(e edge, i int) Link {
+	return Link{From: e.from, To: d.Units[e.unit][i], Port: e.to.Port, Channel: e.channel + uint32(i)}
+}
+
+// receive connects the local tasks that an edge of a task in another process leads to.
+func (d *Deployment) receive(e edge) {
+	for i, to := range d.Units[e.unit] {
+		if d.local(to) {
+			link := d.link(e, i)
+			to.Connect(d.channel(link, d.cfg.In(link, e.to.Op.Ports[e.to.Port]), 0))
+		}
 	}
-	to := d.Units[unit]
+}
+
+func (d *Deployment) makeLogs(e edge) error {
+	t, to := e.from, d.Units[e.unit]
 	var logs []*buffers.Log
-	for _, consumer := range to {
+	for i, consumer := range to {
 		l, err := buffers.New(buffers.Config{
-			Stream: out.Stream, PayloadSize: out.PayloadSize, FrameBytes: d.cfg.FrameBytes,
-			CapacityBytes: d.cfg.LogBytes, Pool: d.cfg.Pool, Owner: t.Operator() + "." + out.Name,
+			Stream: e.decl.Stream, PayloadSize: e.decl.PayloadSize, FrameBytes: d.cfg.FrameBytes,
+			CapacityBytes: d.cfg.LogBytes, Pool: d.cfg.Pool, Owner: t.Operator() + "." + e.decl.Name,
 			TrimOnAck: d.cfg.TrimOnAck, SpillDir: d.cfg.SpillDir,
 		})
 		if err != nil {
-			return fmt.Errorf("log of %s.%s: %w", t.Operator(), out.Name, err)
+			return fmt.Errorf("log of %s.%s: %w", t.Operator(), e.decl.Name, err)
 		}
 		logs = append(logs, l)
-		t.Logs = append(t.Logs, Edge{l, consumer, c.Port})
+		link := d.link(e, i)
+		t.Logs = append(t.Logs, Edge{l, consumer, link.Port, link.Channel})
+		if !d.local(consumer) {
+			d.cfg.Out(link, l)
+		}
 	}
 	routes := make([]partition.Route, len(to))
-	for i, r := range d.Plan.Units[unit].Ranges {
+	for i, r := range d.Plan.Units[e.unit].Ranges {
 		routes[i] = partition.Route{Range: r, Target: uint16(i)}
 	}
 	table, err := partition.NewTable(1, routes)
 	if err != nil {
 		return err
 	}
-	in := c.Op.Inputs[c.Port]
-	edge := t.AddEdge(member, o, in.HashFixed, in.HashBytes)
-	t.Route(member, o, edge, table, logs)
+	in := e.to.Op.Inputs[e.to.Port]
+	at := t.AddEdge(e.member, e.out, in.HashFixed, in.HashBytes)
+	t.Route(e.member, e.out, at, table, logs)
 	return nil
 }
 
-// Connect opens a channel of t for every log that feeds it, from a time on.
+// Connect opens a channel of t for every log of this process that feeds it, from a time on.
 func (d *Deployment) Connect(t *Task, from wire.Time) error {
 	for _, tasks := range d.Units {
 		for _, up := range tasks {
 			for _, e := range up.Logs {
-				if e.To != t {
+				if e.To != t || !d.local(t) {
 					continue
 				}
-				if err := d.Open(Link{up, t, e.Port}, e.Log, from); err != nil {
+				if err := d.Open(Link{up, t, e.Port, e.Channel}, e.Log, from); err != nil {
 					return err
 				}
 			}
@@ -224,16 +296,22 @@ func (d *Deployment) Channel(link Link, l *buffers.Log, from wire.Time) (*task.C
 	if d.cfg.Feed != nil {
 		feed = d.cfg.Feed(link, cur)
 	}
-	id := task.ChannelID{Port: link.Port, Up: link.From.Range.First}
-	size := d.Plan.Units[link.To.Unit].Host().Ports[link.Port].PayloadSize
-	return task.NewChannel(id, size, feed, from, wire.TimeMax), nil
+	return d.channel(link, feed, from), nil
 }
 
-// Tasks calls fn for every task, producers before consumers.
+func (d *Deployment) channel(link Link, feed task.Feed, from wire.Time) *task.Channel {
+	id := task.ChannelID{Port: link.Port, Up: d.Plan.Units[link.From.Unit].Ranges[link.From.Index].First}
+	size := d.Plan.Units[link.To.Unit].Host().Ports[link.Port].PayloadSize
+	return task.NewChannel(id, size, feed, from, wire.TimeMax)
+}
+
+// Tasks calls fn for every task of this process, producers before consumers.
 func (d *Deployment) Tasks(fn func(*Task)) {
 	for _, tasks := range d.Units {
 		for _, t := range tasks {
-			fn(t)
+			if t.Local() {
+				fn(t)
+			}
 		}
 	}
 }
