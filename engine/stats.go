@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/fullspate/spate/engine/loop"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
@@ -17,6 +18,23 @@ type Stats struct {
 	Slabs        slab.Stats
 	SlabBytesMax int64
 	Processes    []ProcessStats // those that run the job
+	Links        LinkStats      // what went between workers, all in all
+}
+
+// LinkStats count what went over connections between workers.
+type LinkStats struct {
+	BytesOut  uint64 // sent, headers, frontiers and acknowledgements included
+	BytesIn   uint64 // received
+	TuplesOut uint64
+	TuplesIn  uint64
+}
+
+// Add adds other counters.
+func (s *LinkStats) Add(o LinkStats) {
+	s.BytesOut += o.BytesOut
+	s.BytesIn += o.BytesIn
+	s.TuplesOut += o.TuplesOut
+	s.TuplesIn += o.TuplesIn
 }
 
 // ProcessStats are the counters of a process that runs a job or a part of it.
@@ -60,9 +78,20 @@ func (j *Job) Stats() Stats {
 	s.SlabBytesMax = s.Slabs.Peak
 	s.Processes = []ProcessStats{ThisProcess()}
 	for i, l := range j.loops {
-		l.Measures(func(t *task.Task, m task.Measure) { s.Tasks = appendTask(s.Tasks, i, t, m, s.Elapsed) })
+		s.Tasks = AppendTasks(s.Tasks, "", i, l, s.Elapsed)
 	}
 	return s
+}
+
+// AppendTasks appends the counters of a loop's tasks to a list, given how long the job has been running. It is what makes
+// Stats on workers as well.
+func AppendTasks(list []TaskStats, worker string, index int, l *loop.Loop, elapsed time.Duration) []TaskStats {
+	from := len(list)
+	l.Measures(func(t *task.Task, m task.Measure) { list = appendTask(list, index, t, m, elapsed) })
+	for i := range list[from:] {
+		list[from+i].Worker = worker
+	}
+	return list
 }
 
 func appendTask(list []TaskStats, loop int, t *task.Task, m task.Measure, elapsed time.Duration) []TaskStats {
