@@ -42,6 +42,12 @@
 // tuple of a source; what an operator emits carries the time of what it was
 // processing.
 //
+// # Handshake
+//
+// Before anything else is said over a connection, both ends prove that they may:
+// handshake.go has the bytes of that (Hello, AppendProof, Refusal), engine/auth
+// what they mean.
+//
 // # Invariants
 //
 // Of every sealed frame, and of every frame that Verify lets pass:
