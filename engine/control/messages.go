@@ -11,6 +11,9 @@ import (
 // Message is what coordinator and workers say to each other: one of the pointers to the structs below.
 type Message interface{ kind() string }
 
+// Kind is the type tag of a message, which is also a good word for it in a log.
+func Kind(m Message) string { return m.kind() }
+
 // From workers to the coordinator.
 type (
 	// Register is the first message of every connection of a worker.
@@ -34,7 +37,8 @@ type (
 		Late int64       `json:"late,omitempty"` // µs by which the heartbeat left later than it was due
 	}
 
-	// Deployed says that the worker's part of a job is made and waits for Start, or why it could not be made.
+	// Deployed says that the worker's part of a job is made and waits for Start, or why it could not be made. After an error
+	// the worker has nothing of the job any more and says no Ended.
 	Deployed struct {
 		Job   string   `json:"job"`
 		Epoch uint64   `json:"epoch"`
@@ -47,16 +51,19 @@ type (
 		Epoch     uint64          `json:"epoch"`
 		Results   []engine.Result `json:"results,omitempty"`
 		Error     *Failure        `json:"error,omitempty"`
-		Cancelled bool            `json:"cancelled,omitempty"`
-		Stats     engine.Stats    `json:"stats"` // the last
+		Cancelled bool            `json:"cancelled,omitempty"` // it ended early, because of Cancel or Abort
+		Stats     engine.Stats    `json:"stats"`               // the last
+		Links     []LinkReport    `json:"links,omitempty"`     // the last
 	}
 
-	// PeerLost says that a data connection to another worker is broken and could not be made again so far.
+	// PeerLost says that a data connection to another worker is broken and could not be made again so far. It is said when
+	// that is noticed, and again from time to time while it stays so.
 	PeerLost struct {
-		Job    string `json:"job"`
-		Epoch  uint64 `json:"epoch"`
-		Peer   string `json:"peer"`
-		Reason string `json:"reason"`
+		Job    string        `json:"job"`
+		Epoch  uint64        `json:"epoch"`
+		Peer   string        `json:"peer"`
+		Down   time.Duration `json:"down"` // for how long
+		Reason string        `json:"reason"`
 	}
 
 	// Profiled answers Profile.
@@ -70,7 +77,7 @@ type (
 // From the coordinator to workers. Each carries the coordinator's epoch, which grows with every start of a coordinator:
 // workers obey the highest they have seen.
 type (
-	// Registered answers Register.
+	// Registered answers Register. With an error the worker is refused for good, and the connection is closed.
 	Registered struct {
 		Worker    string        `json:"worker"`
 		Cluster   string        `json:"cluster"`
@@ -80,7 +87,8 @@ type (
 		Error     string        `json:"error,omitempty"`
 	}
 
-	// Deploy asks for a part of a job to be made: tasks, logs, channels, connections. Nothing runs before Start.
+	// Deploy asks for a part of a job to be made: tasks, logs, channels, connections. Nothing runs before Start. Being asked
+	// again for the same job and epoch means the same as being asked once, as it does for every message here.
 	Deploy struct {
 		Coordinator uint64  `json:"coordinator"` // epoch
 		Job         string  `json:"job"`
@@ -228,7 +236,6 @@ type Failure struct {
 	Key      string    `json:"key,omitempty"`
 	Message  string    `json:"message"`
 	Stack    string    `json:"stack,omitempty"`
-	Lost     []string  `json:"lost,omitempty"` // what went with a lost worker: "operator/task at τ"
 }
 
 // Error is the message with where it happened.
