@@ -13,16 +13,14 @@ import (
 
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
 )
 
 var update = flag.Bool("update", false, "write the golden lines anew")
 
-// everyMessage has each type once with all its members, then some with as few as possible.
+// everyMessage has each type once with all its members but counters, whose form is engine's, then some with as few as
+// possible.
 func everyMessage() []Message {
-	stats := engine.Stats{
-		Elapsed: 1500 * time.Millisecond,
-		Tasks:   []engine.TaskStats{{Worker: "w1", Operator: "count", Task: 2, Loop: 1, TuplesIn: 1 << 60, Position: wire.TimeMax}},
-	}
 	state := JobState{Job: "j1", Epoch: 7, Phase: PhaseRunning}
 	links := []LinkReport{{Peer: "w2", BytesOut: 1, BytesIn: 2, TuplesOut: 3, TuplesIn: 4, Starved: 5, Broken: 6}}
 	failure := &Failure{Worker: "w1", Operator: "count", Task: 2, Time: wire.At(12, 3, 4), Key: "17", Message: "panic: \"<no>\"\n", Stack: "main.go:1"}
@@ -32,11 +30,11 @@ func everyMessage() []Message {
 			Build: Build{Protocol: 1, Arch: "amd64", Version: "v1", Commit: "abc", Programs: []string{"linear-road"}},
 			Jobs:  []JobState{state},
 		},
-		&Heartbeat{Seq: 3, Jobs: []JobReport{{JobState: state, Stats: stats, Links: links}}, RSS: 1 << 20, CPU: 1.5, Late: 250},
+		&Heartbeat{Seq: 3, Jobs: []JobReport{{JobState: state, Links: links}}, RSS: 1 << 20, CPU: 1.5, Late: 250},
 		&Deployed{Job: "j1", Epoch: 7, Error: failure},
 		&Ended{
 			Job: "j1", Epoch: 7, Results: []engine.Result{{Worker: "w1", Name: "sum", Data: json.RawMessage(`{"n":[1,2]}`)}},
-			Error: failure, Cancelled: true, Stats: stats, Links: links,
+			Error: failure, Cancelled: true, Links: links,
 		},
 		&PeerLost{Job: "j1", Epoch: 7, Peer: "w2", Down: 300 * time.Millisecond, Reason: "connection refused"},
 		&Profiled{Request: 5, Data: []byte{0, 1, 0xff}, Error: "no"},
@@ -91,6 +89,24 @@ func TestGoldenLines(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, messages[i]) {
 			t.Errorf("line %d is read as\n%+v\nwant\n%+v", i+1, got, messages[i])
+		}
+	}
+}
+
+// Counters arrive as they were, whatever there is of them.
+func TestCountersSurvive(t *testing.T) {
+	stats := engine.Stats{
+		Elapsed: 1500 * time.Millisecond,
+		Tasks:   []engine.TaskStats{{Worker: "w1", Operator: "count", Task: 2, Loop: 1, TuplesIn: 1 << 60, Position: wire.TimeMax}},
+		Slabs:   slab.Stats{InUse: 1 << 40, Owners: []slab.OwnerStats{{Name: "count/table", InUse: 1 << 40}}},
+	}
+	for _, m := range []Message{&Ended{Stats: stats}, &Heartbeat{Jobs: []JobReport{{Stats: stats}}}} {
+		line, err := Append(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Decode(line); err != nil || !reflect.DeepEqual(got, m) {
+			t.Errorf("%s is read as\n%+v, %v, want\n%+v", line, got, err, m)
 		}
 	}
 }

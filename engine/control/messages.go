@@ -52,7 +52,7 @@ type (
 		Results   []engine.Result `json:"results,omitempty"`
 		Error     *Failure        `json:"error,omitempty"`
 		Cancelled bool            `json:"cancelled,omitempty"` // it ended early, because of Cancel or Abort
-		Stats     engine.Stats    `json:"stats"`               // the last
+		Stats     engine.Stats    `json:"stats,omitzero"`      // the last
 		Links     []LinkReport    `json:"links,omitempty"`     // the last
 	}
 
@@ -212,7 +212,7 @@ const (
 // JobReport is how a worker's part of a job is doing.
 type JobReport struct {
 	JobState
-	Stats engine.Stats `json:"stats"`
+	Stats engine.Stats `json:"stats,omitzero"`
 	Links []LinkReport `json:"links,omitempty"`
 }
 
