@@ -124,6 +124,19 @@ func TestEveryTypeIsKnown(t *testing.T) {
 	}
 }
 
+func TestEpochOf(t *testing.T) {
+	for _, m := range everyMessage()[:13] {
+		want := uint64(4)
+		switch m.(type) {
+		case *Register, *Heartbeat, *Deployed, *Ended, *PeerLost, *Profiled:
+			want = 0
+		}
+		if got := EpochOf(m); got != want {
+			t.Errorf("epoch of %q is %d, want %d", Kind(m), got, want)
+		}
+	}
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	tests := []struct{ name, line, want string }{
 		{"nothing", "", "JSON object"},

@@ -139,6 +139,27 @@ type (
 	}
 )
 
+// EpochOf is the coordinator's epoch that a message carries; 0 for messages of workers, which have none.
+func EpochOf(m Message) uint64 {
+	switch m := m.(type) {
+	case *Registered:
+		return m.Epoch
+	case *Deploy:
+		return m.Coordinator
+	case *Start:
+		return m.Coordinator
+	case *End:
+		return m.Coordinator
+	case *Release:
+		return m.Coordinator
+	case *Profile:
+		return m.Coordinator
+	case *Shutdown:
+		return m.Coordinator
+	}
+	return 0
+}
+
 // How a job is ended early.
 type How string
 
