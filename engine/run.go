@@ -81,7 +81,11 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 // makeLoops gives each loop its tasks.
 func (j *Job) makeLoops(cfg Config) {
 	sets := make([][]*task.Task, cfg.Loops)
-	for u, slots := range j.dep.Plan.Place(cfg.Loops) {
+	place, err := j.dep.Plan.Place(make([]int, cfg.Loops), nil)
+	if err != nil {
+		panic("BUG: without pins every task has a place: " + err.Error())
+	}
+	for u, slots := range place {
 		for i, slot := range slots {
 			sets[slot] = append(sets[slot], j.dep.Units[u][i].Task)
 		}

@@ -185,6 +185,7 @@ type JobSpec struct {
 	Params      json.RawMessage `json:"params,omitempty"`
 	Parallelism map[string]int  `json:"parallelism,omitempty"` // by operator id
 	Default     int             `json:"default"`               // tasks of operators that say nothing: one per slot
+	Pins        map[string]int  `json:"pins,omitempty"`        // by operator id: the one worker, by index, that its tasks are on
 	Fingerprint uint64          `json:"fingerprint,string"`    // of the graph, as the coordinator built it
 	Config      JobConfig       `json:"config"`
 }
