@@ -42,7 +42,7 @@ func everyMessage() []Message {
 		&Deploy{
 			Coordinator: 4, Job: "j1", Epoch: 7,
 			Spec: JobSpec{
-				Program: "linear-road", Params: json.RawMessage(`{"xways":2}`), Parallelism: map[string]int{"count": 3}, Default: 2,
+				Program: "linear-road", Params: json.RawMessage(`{"xways":2}`), Parallelism: map[string]int{"count": 3}, Pins: map[string]int{"count": 1}, Default: 2,
 				Fingerprint: 1<<64 - 2,
 				Config:      JobConfig{Pace: 1, LogBytes: 1 << 20, FrameBytes: 1 << 16, Memory: 1 << 30, NoFuse: true, Window: 1 << 18, Labels: true},
 			},
