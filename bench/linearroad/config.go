@@ -9,8 +9,8 @@ import (
 
 	"github.com/fullspate/spate/bench/linearroad/query"
 	"github.com/fullspate/spate/bench/linearroad/traffic"
+	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/engine"
-	"github.com/fullspate/spate/wire/slab"
 )
 
 // The sinks' ids; those of the operators are in package query.
@@ -24,7 +24,7 @@ const (
 	TotalsID       = "totals"   // of the balance account: added up
 )
 
-// answerSinks are those that a benchmark has a task of on every loop.
+// answerSinks are those with answers. A benchmark in one process has a task of each on every loop.
 var answerSinks = []string{TollsID, AlertsID, BalancesID, ExpendituresID}
 
 // OperatorIDs returns the ids whose parallelism can be set.
@@ -35,17 +35,8 @@ func OperatorIDs() []string {
 	}, answerSinks...)
 }
 
-// Progress says how far a run is. It is given to a Config's Progress function some four times a second, by the
-// goroutine that called Run or RunFile.
-type Progress struct {
-	Fraction    float64    // of all runs, 0…1
-	Reports     int64      // handled so far in this run
-	ReportsPerS float64    // lately
-	Run, Runs   int        // which run of how many, from 1
-	Warming     bool       // the run is not being measured yet
-	Moved       uint64     // grows as long as anything at all is processed
-	Slabs       slab.Stats // memory outside the Go heap, by owner
-}
+// Progress says how far a run is; tuples are position reports that were handled.
+type Progress = measure.Progress
 
 // Config describes a benchmark over generated traffic.
 type Config struct {
@@ -62,6 +53,7 @@ type Config struct {
 	Share        float64 // of the expressways to validate, at least; 0 means 0.04
 	NoValidation bool
 
+	Runner   engine.Runner // nil: engine.Embedded
 	Engine   engine.Config
 	Progress func(Progress) // may be nil
 }
@@ -89,11 +81,28 @@ func (c Config) withDefaults() Config {
 		c.Engine.Parallelism = make(map[string]int)
 	}
 	for _, id := range answerSinks {
-		if c.Engine.Parallelism[id] == 0 {
+		if embedded(c.Runner) && c.Engine.Parallelism[id] == 0 {
 			c.Engine.Parallelism[id] = loops(c.Engine)
 		}
 	}
+	c.Runner = runnerOf(c.Runner)
 	return c
+}
+
+func runnerOf(r engine.Runner) engine.Runner {
+	if r == nil {
+		return engine.Embedded{}
+	}
+	return r
+}
+
+// embedded says whether a runner runs everything in the calling process.
+func embedded(r engine.Runner) bool {
+	switch r.(type) {
+	case nil, engine.Embedded:
+		return true
+	}
+	return false
 }
 
 // traffic returns what is to be generated.
@@ -122,6 +131,20 @@ func (c Config) Validate() error {
 	if c.Rules > query.Official {
 		errs = append(errs, fmt.Errorf("rules are %v, want paper or official", c.Rules))
 	}
+	if !embedded(c.Runner) && !c.NoValidation {
+		errs = append(errs, checkSingle(c.Engine, "its answers are validated in one process"))
+	}
+	return errors.Join(errs...)
+}
+
+// checkSingle refuses more than one task for a sink with answers.
+func checkSingle(c engine.Config, why string) error {
+	var errs []error
+	for _, id := range answerSinks {
+		if n := c.Parallelism[id]; n > 1 {
+			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: %s", id, n, why))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -136,7 +159,7 @@ func checkParallelism(c engine.Config) error {
 	return errors.Join(errs...)
 }
 
-// FileConfig describes a run over files.
+// FileConfig describes a run over files. Workers open files by name: they are on this machine, or share its file system.
 type FileConfig struct {
 	Input   string // LINEAR_ROAD §1
 	History string // vid,day,xway,toll; empty: there is none, and every expenditure is 0
@@ -144,6 +167,7 @@ type FileConfig struct {
 	Rules   query.Rules
 	SkipBad bool // count lines of the input that are no tuples and go on
 
+	Runner   engine.Runner // nil: engine.Embedded
 	Engine   engine.Config
 	Progress func(Progress) // may be nil
 }
@@ -160,11 +184,7 @@ func (c FileConfig) Validate() error {
 	if c.Rules > query.Official {
 		errs = append(errs, fmt.Errorf("rules are %v, want paper or official", c.Rules))
 	}
-	for _, id := range answerSinks {
-		if n := c.Engine.Parallelism[id]; n > 1 {
-			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: answers in a file are in order of input", id, n))
-		}
-	}
+	errs = append(errs, checkSingle(c.Engine, "answers in a file are in order of input"))
 	for _, id := range []string{query.FeederID, query.HistoryID} {
 		if n := c.Engine.Parallelism[id]; n > 1 {
 			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: a file is read by one task", id, n))

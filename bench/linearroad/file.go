@@ -13,7 +13,7 @@ import (
 
 	"github.com/fullspate/spate/bench/linearroad/format"
 	"github.com/fullspate/spate/bench/linearroad/query"
-	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/bench/measure"
 )
 
 // SummaryFile is the summary's name beside the answers.
@@ -27,6 +27,7 @@ type Summary struct {
 	Rules   string  `json:"rules"`
 	Pace    float64 `json:"pace"` // 0: as fast as possible
 	Loops   int     `json:"loops"`
+	Workers int     `json:"workers"` // processes that ran the query, 0: the calling one
 	Performance
 	Skipped      int64  `json:"skipped_lines"`
 	FirstSkipped string `json:"first_skipped,omitempty"` // what was wrong with the first of them
@@ -36,72 +37,118 @@ type Summary struct {
 // RunFile answers the tuples of a file. The answers go to files in a directory, each in order of input, and so does the
 // summary. If ctx ends the run, what was read by then is answered, and the summary of that is returned with the error.
 func RunFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("linear road: %w", err)
-	}
-	r := &fileRun{cfg: cfg}
-	if err := r.prepare(); err != nil {
-		return nil, fmt.Errorf("linear road: %w", err)
-	}
-	w, err := r.start(ctx)
+	s, err := runFile(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("linear road: %w", err)
-	}
-	ended := w.follow()
-	interrupted := ended != nil && ctx.Err() != nil && errors.Is(ended, context.Cause(ctx))
-	if ended != nil && !interrupted {
-		return nil, fmt.Errorf("linear road: %w", ended)
-	}
-	s := r.summary(w)
-	s.Interrupted = interrupted
-	if err := errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s)); err != nil {
 		return s, fmt.Errorf("linear road: %w", err)
 	}
 	return s, nil
 }
 
-// fileRun is a run over files.
-type fileRun struct {
-	cfg       FileConfig
-	input     query.FileInput
-	inputSize int64
-	lead      time.Duration // logical time that loading the history takes: the logical time of second 0
-	wallLead  time.Duration // the same as wall time
-	meters    meters
-	tally     tally
+func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	params, err := cfg.params()
+	if err != nil {
+		return nil, err
+	}
+	w := &measure.Watch{Operator: query.CalculatorID, Length: params.length(), Look: cfg.look}
+	ended := w.Run(ctx, runnerOf(cfg.Runner), fileProgram(), params, cfg.Engine)
+	interrupted := ended != nil && ctx.Err() != nil && errors.Is(ended, context.Cause(ctx))
+	if ended != nil && !interrupted {
+		return nil, ended
+	}
+	o, err := outcomeOf(w.Results())
+	if err != nil {
+		return nil, errors.Join(ended, err)
+	}
+	part := w.Measured()
+	s := &Summary{
+		Schema: "spate.lr.run/1", Input: cfg.Input, History: cfg.History, Rules: cfg.Rules.String(), Pace: cfg.Engine.Pace,
+		Loops: loops(cfg.Engine), Workers: part.Workers, Performance: performanceOf(&part, &o),
+		Skipped: o.skipped.Lines, FirstSkipped: o.skipped.First, Interrupted: interrupted,
+	}
+	return s, errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s))
+}
+
+// look reports progress.
+func (c *FileConfig) look(p Progress) {
+	if c.Progress != nil {
+		p.Run, p.Runs = 1, 1
+		c.Progress(p)
+	}
 }
 
 // loadPerRow is how much time a row of a history is given before the run begins: some times what it takes.
 const loadPerRow = 3 * time.Microsecond
 
-// prepare looks at the files and finds out how long before the run's first second the history has to be loaded.
-func (r *fileRun) prepare() error {
-	info, err := os.Stat(r.cfg.Input)
+// params looks at the files, makes the directory, and returns what every process has to know: among it, how long before the
+// run's first second the history has to be loaded.
+func (c *FileConfig) params() (FileParams, error) {
+	p := FileParams{Input: c.Input, History: c.History, Out: c.Out, Rules: c.Rules, SkipBad: c.SkipBad, Pace: c.Engine.Pace}
+	info, err := os.Stat(c.Input)
 	if err != nil {
-		return fmt.Errorf("input: %w", err)
+		return p, fmt.Errorf("input: %w", err)
 	}
 	if info.IsDir() {
-		return fmt.Errorf("input: %s is a directory, want a file", r.cfg.Input)
+		return p, fmt.Errorf("input: %s is a directory, want a file", c.Input)
 	}
-	r.inputSize = info.Size()
-	if err := os.MkdirAll(r.cfg.Out, 0o755); err != nil {
-		return fmt.Errorf("directory for the answers: %w", err)
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return p, fmt.Errorf("directory for the answers: %w", err)
 	}
-	if r.cfg.History != "" {
-		rows, err := countLines(r.cfg.History)
+	if c.History != "" {
+		rows, err := countLines(c.History)
 		if err != nil {
-			return fmt.Errorf("history: %w", err)
+			return p, fmt.Errorf("history: %w", err)
 		}
-		pace := r.cfg.Engine.Pace
-		loading := time.Duration(float64(rows) * float64(loadPerRow) * pace)
-		r.lead = max(loading, query.HistorySpan(rows)).Truncate(time.Second) + time.Second
-		if pace > 0 {
-			r.wallLead = time.Duration(float64(r.lead) / pace)
+		loading := time.Duration(float64(rows) * float64(loadPerRow) * p.Pace)
+		p.Lead = int(max(loading, query.HistorySpan(rows))/time.Second) + 1
+	}
+	if embedded(c.Runner) {
+		return p, nil
+	}
+	return p, p.absolute()
+}
+
+// absolute makes names mean the same to processes in other directories.
+func (p *FileParams) absolute() error {
+	for _, name := range []*string{&p.Input, &p.History, &p.Out} {
+		if *name == "" {
+			continue
+		}
+		full, err := filepath.Abs(*name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", *name, err)
+		}
+		*name = full
+	}
+	return nil
+}
+
+// length is the logical time at which the input ends, by its last line; 0 if that does not tell.
+func (p *FileParams) length() time.Duration {
+	info, err := os.Stat(p.Input)
+	if err != nil || !info.Mode().IsRegular() { // a pipe is read once
+		return 0
+	}
+	f, err := os.Open(p.Input)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	const tail = 4 << 10 // more than any line that is right; the first may be cut, and is skipped then
+	if _, err := f.Seek(max(info.Size()-tail, 0), io.SeekStart); err != nil {
+		return 0
+	}
+	r := format.NewReader(f, format.ReaderConfig{File: p.Input, SkipBad: true})
+	var last format.Tuple
+	for n := 0; ; n++ {
+		if err := r.Next(&last); err != nil && n == 0 {
+			return 0
+		} else if err != nil {
+			return p.lead() + time.Duration(last.Time+1)*time.Second
 		}
 	}
-	r.input.Path, r.input.SkipBad, r.input.Origin = r.cfg.Input, r.cfg.SkipBad, r.lead
-	r.meters = meters{pace: r.cfg.Engine.Pace}
-	return nil
 }
 
 // countLines counts the lines of a file.
@@ -122,74 +169,6 @@ func countLines(path string) (n int64, err error) {
 			return 0, err
 		}
 	}
-}
-
-// start builds the graph and starts the job.
-func (r *fileRun) start(ctx context.Context) (*watch, error) {
-	g := engine.NewGraph("linearroad")
-	cfg := query.Config{Rules: r.cfg.Rules, Origin: r.lead}
-	tuples := r.input.Source(g)
-	if r.cfg.History != "" {
-		rows := query.HistoryFile(g, r.cfg.History)
-		cfg.Loaded = &rows
-	}
-	s := query.Build(g, tuples, cfg)
-	store(r, g, TollsID, s.Tolls, format.Position,
-		func(n *query.Notice) bool { return n.Excess != 0 }, (*query.Notice).Answer)
-	store(r, g, AlertsID, s.Alerts, format.Accident,
-		func(*query.Notice) bool { return false }, (*query.Notice).AlertAnswer)
-	store(r, g, BalancesID, s.Balances, format.Balance,
-		func(a *query.BalanceAnswer) bool { return a.Balance > 0 }, (*query.BalanceAnswer).Answer)
-	store(r, g, ExpendituresID, s.Expenditures, format.Expenditure,
-		func(e *query.ExpenditureAnswer) bool { return e.Toll > 0 }, (*query.ExpenditureAnswer).Answer)
-	r.tally.attach(g, s)
-
-	job, err := engine.Start(ctx, g, r.cfg.Engine)
-	if err != nil {
-		return nil, err
-	}
-	return &watch{job: job, look: r.look}, nil
-}
-
-// store adds a sink that writes answers to the file of their type.
-func store[T any](r *fileRun, g *engine.Graph, id string, in engine.Stream[T], kind format.Type, above func(*T) bool, answer func(*T) format.Answer) {
-	m := r.meters.add(kind)
-	path := filepath.Join(r.cfg.Out, format.AnswerFile(kind))
-	engine.FileSink(g, id, in, path, func(dst []byte, c *engine.Ctx, v *T) []byte {
-		m.count(c, above(v))
-		a := answer(v)
-		a.Emit = (c.Elapsed() - r.wallLead).Milliseconds()
-		return append(format.AppendAnswer(dst, &a), '\n')
-	})
-}
-
-// look reports progress.
-func (r *fileRun) look(s engine.Stats, w *watch) {
-	if r.cfg.Progress == nil {
-		return
-	}
-	done := 1.0
-	if r.inputSize > 0 {
-		done = float64(r.input.BytesRead()) / float64(r.inputSize)
-	}
-	r.cfg.Progress(Progress{
-		Fraction: min(done, 1), Reports: w.last.reports, ReportsPerS: w.rate, Run: 1, Runs: 1, Moved: moved(s), Slabs: s.Slabs,
-	})
-}
-
-func (r *fileRun) summary(w *watch) *Summary {
-	s := &Summary{
-		Schema: "spate.lr.run/1", Input: r.cfg.Input, History: r.cfg.History, Rules: r.cfg.Rules.String(),
-		Pace: r.cfg.Engine.Pace, Loops: loops(r.cfg.Engine),
-	}
-	w.finish(&s.Performance)
-	s.count(&r.meters, &r.tally)
-	s.respond(r.meters.histograms())
-	var first *format.FieldError
-	if s.Skipped, first = r.input.Skipped(); first != nil {
-		s.FirstSkipped = first.Error()
-	}
-	return s
 }
 
 func writeSummary(path string, s *Summary) error {

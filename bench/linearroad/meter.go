@@ -1,160 +1,159 @@
 package linearroad
 
 import (
+	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/fullspate/spate/bench/linearroad/format"
 	"github.com/fullspate/spate/bench/linearroad/query"
-	"github.com/fullspate/spate/bench/linearroad/validator"
+	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/wire"
 )
 
-// Response times are counted in µs, to three digits, up to an hour.
-const (
-	responseMax    = int64(time.Hour / time.Microsecond)
-	responseDigits = 3
-)
+// answersGroup is the group of the sinks with answers: where they have a task each, one process has them all.
+const answersGroup = "answers"
 
 // meter counts the answers of one sink task. The task's loop writes it; others read it when the job has ended.
 type meter struct {
-	kind      format.Type
-	answers   int64
-	aboveZero int64                   // answers whose toll or balance is above 0
-	pace      float64                 // 0: no response times
-	from      wire.Time               // response times of what is older are not counted
-	response  *hdrhistogram.Histogram // µs
-}
-
-func newMeter(kind format.Type, pace float64, from time.Duration) *meter {
-	m := &meter{kind: kind, pace: pace, from: wire.TimerTime(uint64(from.Milliseconds()))}
-	if pace > 0 {
-		m.response = hdrhistogram.New(1, responseMax, responseDigits)
-	}
-	return m
+	typ  format.Type
+	pace float64   // 0: no response times
+	from wire.Time // response times of what is older are not counted
+	counted
 }
 
 // count counts an answer. Its response time runs from the moment at which its input was scheduled.
 func (m *meter) count(c *engine.Ctx, aboveZero bool) {
-	m.answers++
+	m.Answers++
 	if aboveZero {
-		m.aboveZero++
+		m.AboveZero++
 	}
 	if m.pace > 0 && c.Time() >= m.from {
 		scheduled := time.Duration(float64(c.Time().Millis()) * float64(time.Millisecond) / m.pace)
-		took := min(max((c.Elapsed()-scheduled).Microseconds(), 1), responseMax)
-		if err := m.response.RecordValue(took); err != nil {
-			panic("BUG: " + err.Error())
-		}
+		m.Response.Record(c.Elapsed() - scheduled)
 	}
 }
 
-// meters collects the meters of a run's sinks. Sinks are opened by one goroutine.
+// meters are those of the sink tasks of one process.
 type meters struct {
 	pace float64
 	from time.Duration // logical time from which response times count
-	all  []*meter
+
+	mu  sync.Mutex
+	all []*meter // guarded by mu
 }
 
-func (ms *meters) add(kind format.Type) *meter {
-	m := newMeter(kind, ms.pace, ms.from)
+func (ms *meters) add(typ format.Type) *meter {
+	m := &meter{typ: typ, pace: ms.pace, from: wire.TimerTime(uint64(ms.from.Milliseconds()))}
+	if ms.pace > 0 {
+		m.Response = measure.NewResponses()
+	}
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
 	ms.all = append(ms.all, m)
 	return m
 }
 
-// answers returns how many answers of a type there were, and how many of them above 0.
-func (ms *meters) answers(kind format.Type) (all, aboveZero int64) {
+// tell brings together what the sink tasks have counted, after they have ended.
+func (ms *meters) tell() (any, error) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	all := make(answers)
 	for _, m := range ms.all {
-		if m.kind == kind {
-			all += m.answers
-			aboveZero += m.aboveZero
-		}
+		all.add(typeName(m.typ), m.counted)
 	}
-	return all, aboveZero
-}
-
-// histograms returns the response times by type, merged over tasks; nil without a pace.
-func (ms *meters) histograms() map[format.Type]*hdrhistogram.Histogram {
-	if ms.pace == 0 {
-		return nil
-	}
-	merged := make(map[format.Type]*hdrhistogram.Histogram)
-	for _, m := range ms.all {
-		if merged[m.kind] == nil {
-			merged[m.kind] = hdrhistogram.New(1, responseMax, responseDigits)
-		}
-		merged[m.kind].Merge(m.response)
-	}
-	return merged
+	return all, nil
 }
 
 // tally is what Activity, Total and travel time requests came to. Its sinks have one task each; it is read when the job
 // has ended.
 type tally struct {
-	charges, accidents    int64
-	totals                query.Total
-	unanswered            int64
-	minute                uint32
-	vehicles, vehiclesMax int64 // on all roads, in that minute and at most
+	Activity
+	Vehicles int64 `json:"vehicles"` // on all roads, at most
+
+	minute   uint32
+	vehicles int64 // in that minute
 }
 
-// attach adds the sinks that count what is no answer.
-func (t *tally) attach(g *engine.Graph, s query.Streams) {
+// count adds the sinks that count what is no answer.
+func count(g *engine.Graph, s query.Streams) *tally {
+	t := new(tally)
 	engine.SinkFunc(g, ActivityID, s.Activity, func(_ *engine.Ctx, a *query.Activity) {
 		if a.Minute != t.minute { // minutes come in order
 			t.minute, t.vehicles = a.Minute, 0
 		}
 		t.vehicles += int64(a.Vehicles)
-		t.vehiclesMax = max(t.vehiclesMax, t.vehicles)
-		t.charges += int64(a.Charges)
-		t.accidents += int64(a.Accidents)
+		t.Vehicles = max(t.Vehicles, t.vehicles)
+		t.Charges += int64(a.Charges)
+		t.Accidents += int64(a.Accidents)
 	})
 	engine.SinkFunc(g, TotalsID, s.Totals, func(_ *engine.Ctx, a *query.Total) {
-		t.totals.Answers += a.Answers
-		t.totals.NonZero += a.NonZero
-		t.totals.Sum += a.Sum
+		t.NonZeroBalances += int64(a.NonZero)
+		t.BalanceTotal += a.Sum
 	})
-	engine.SinkFunc(g, TravelsID, s.Travels, func(*engine.Ctx, *query.Request) { t.unanswered++ })
+	engine.SinkFunc(g, TravelsID, s.Travels, func(*engine.Ctx, *query.Request) { t.Unanswered++ })
+	return t
+}
+
+// observe adds a sink whose answers are counted, and validated where they are in the sample; without a judge none are.
+func observe[T any](g *engine.Graph, in engine.Stream[T], k kind[T], ms *meters, j *judge) *engine.Op {
+	return engine.Sink(g, k.sink, in, func(part engine.SinkPart) (engine.SinkWriter[T], error) {
+		o := &observed[T]{meter: ms.add(k.typ), kind: k}
+		if j == nil {
+			return o, nil
+		}
+		var err error
+		o.tap, err = j.tap(k.sink, part.Index)
+		return o, err
+	}).SetGroup(answersGroup)
 }
 
 // observed is a sink task that counts answers, and hands those of sampled expressways to the validator.
 type observed[T any] struct {
-	meter  *meter
-	above  func(v *T) bool // whether its toll or balance is above 0
-	answer func(v *T) format.Answer
-	online *validator.Online // nil: nothing is validated
-
-	mu  sync.Mutex // the tap is used by the sink's loop and by those who advance it
-	tap *validator.Tap
-	one [1]format.Answer
+	meter *meter
+	kind  kind[T]
+	tap   *tap // nil: nothing is validated
 }
 
 // Write takes an answer. The expressway among whose input the request or report was is that of its split.
 func (o *observed[T]) Write(c *engine.Ctx, v *T) {
-	o.meter.count(c, o.above(v))
-	if o.online == nil || !o.online.Sampled(c.Time().Split()) {
+	o.meter.count(c, o.kind.above(v))
+	if o.tap == nil || !o.tap.online.Sampled(c.Time().Split()) {
 		return
 	}
-	o.one[0] = o.answer(v)
-	o.one[0].Emit = c.Elapsed().Milliseconds()
-	o.one[0].Xway = c.Time().Split()
-	o.mu.Lock()
-	o.tap.Observe(o.one[:])
-	o.mu.Unlock()
+	a := o.kind.answer(v)
+	a.Emit, a.Xway = c.Elapsed().Milliseconds(), c.Time().Split()
+	o.tap.observe(a)
 }
 
-// advance tells the validator that everything before a second has been answered.
-func (o *observed[T]) advance(second int) {
-	o.mu.Lock()
-	o.tap.Advance(second)
-	o.mu.Unlock()
+// Close ends the validation if it is that of the last sink.
+func (o *observed[T]) Close() error {
+	if o.tap != nil {
+		o.tap.close()
+	}
+	return nil
 }
 
-// Commit, Restore, Flush and Close have nothing to do: what was observed is not undone.
+// Commit, Restore and Flush have nothing to do: what was observed is not undone.
 func (o *observed[T]) Commit(wire.Time) ([]byte, error) { return nil, nil }
 func (o *observed[T]) Restore([]byte) error             { return nil }
 func (o *observed[T]) Flush() error                     { return nil }
-func (o *observed[T]) Close() error                     { return nil }
+
+// store adds a sink that writes answers to the file of their type, in whatever process has the sink's task.
+func store[T any](g *engine.Graph, in engine.Stream[T], k kind[T], ms *meters, p *FileParams) {
+	var lead time.Duration // what loading the history takes by the clock
+	if p.Pace > 0 {
+		lead = time.Duration(float64(p.lead()) / p.Pace)
+	}
+	m := ms.add(k.typ)
+	var mu sync.Mutex // the sink may have been given more tasks than one
+	engine.FileSink(g, k.sink, in, filepath.Join(p.Out, format.AnswerFile(k.typ)), func(dst []byte, c *engine.Ctx, v *T) []byte {
+		mu.Lock()
+		m.count(c, k.above(v))
+		mu.Unlock()
+		a := k.answer(v)
+		a.Emit = (c.Elapsed() - lead).Milliseconds()
+		return append(format.AppendAnswer(dst, &a), '\n')
+	})
+}

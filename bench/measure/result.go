@@ -2,12 +2,8 @@ package measure
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"slices"
-	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Measures is what a run came to. Tuples, seconds, rates, allocations, processor time and response times are of its
@@ -21,49 +17,48 @@ type Measures struct {
 	Answers        int64            `json:"answers"`               // that reached the sink
 	ResponseMS     map[string]Times `json:"response_ms,omitempty"` // by sink; runs with a pace only
 	StateBytes     int64            `json:"state_bytes"`           // slabs of all operators' state, at most
-	RSSBytes       int64            `json:"rss_bytes"`             // of the process, at most
-	AllocsPerTuple float64          `json:"allocs_per_tuple"`      // on the Go heap
-	CPUPerTuple    float64          `json:"cpu_ns_per_tuple"`      // processor time of the process, generator included
-	Valid          bool             `json:"valid"`                 // every answer was checked and right
+	RSSBytes       int64            `json:"rss_bytes"`             // of all processes, at most
+	AllocsPerTuple float64          `json:"allocs_per_tuple"`      // on the Go heaps
+	CPUPerTuple    float64          `json:"cpu_ns_per_tuple"`      // processor time of all processes, generator included
+	// LinkBytesPerTuple is what workers sent each other; 0 where the query ran in one process.
+	LinkBytesPerTuple float64 `json:"link_bytes_per_tuple"`
+	Valid             bool    `json:"valid"` // every answer was checked and right
 }
 
-// Times are quantiles of response times in ms, with the fraction.
-type Times struct {
-	P50  float64 `json:"p50"`
-	P95  float64 `json:"p95"`
-	P99  float64 `json:"p99"`
-	P999 float64 `json:"p999"`
-	Max  float64 `json:"max"`
-}
-
-func timesOf(h *hdrhistogram.Histogram) Times {
-	q := h.ValueAtPercentiles([]float64{50, 95, 99, 99.9})
-	ms := func(micros int64) float64 { return float64(micros) / 1000 }
-	return Times{P50: ms(q[50]), P95: ms(q[95]), P99: ms(q[99]), P999: ms(q[99.9]), Max: ms(h.Max())}
+// measuresOf is what was measured, as far as the job's counters say it.
+func measuresOf(p *Part) Measures {
+	return Measures{
+		Tuples: p.Tuples, Seconds: p.Seconds, TuplesPerS: p.Rate(p.Tuples), HandledPerS: p.Rate(p.AllHandled), Handled: p.Handled,
+		StateBytes: p.StateBytes, RSSBytes: p.RSSBytes, AllocsPerTuple: p.PerTuple(float64(p.Mallocs)),
+		CPUPerTuple: p.PerTuple(float64(p.CPU)), LinkBytesPerTuple: p.PerTuple(float64(p.LinkBytes)),
+	}
 }
 
 // Result is what a benchmark came to, run by run.
 type Result struct {
 	Runs      []Measures
-	Checks    []Check                   // by run; nil where nothing was validated
-	Responses []*hdrhistogram.Histogram // by run, in µs; nil without a pace
-	spans     []span
+	Workers   int          // processes that ran the query, 0: the calling one
+	Checks    []Check      // by run; nil where nothing was validated
+	Responses []*Responses // by run; nil without a pace
+	spans     []Span
 	tag       string
 }
 
-// span is when a run took place.
-type span struct{ began, ended time.Time }
-
 // Median returns the run with the rate in the middle, of two the slower one; nil if no run came to its end.
 func (r *Result) Median() *Measures {
-	if len(r.Runs) == 0 {
+	return Median(r.Runs, func(m *Measures) float64 { return m.TuplesPerS })
+}
+
+// Median returns the run with the rate in the middle, of two the slower one; nil if there are no runs.
+func Median[M any](runs []M, rate func(*M) float64) *M {
+	if len(runs) == 0 {
 		return nil
 	}
-	byRate := make([]*Measures, len(r.Runs))
-	for i := range r.Runs {
-		byRate[i] = &r.Runs[i]
+	byRate := make([]*M, len(runs))
+	for i := range runs {
+		byRate[i] = &runs[i]
 	}
-	slices.SortStableFunc(byRate, func(a, b *Measures) int { return cmp.Compare(a.TuplesPerS, b.TuplesPerS) })
+	slices.SortStableFunc(byRate, func(a, b *M) int { return cmp.Compare(rate(a), rate(b)) })
 	return byRate[(len(byRate)-1)/2]
 }
 
@@ -75,31 +70,9 @@ func (r *Result) Valid() bool {
 // WriteHDR writes the response times as an HdrHistogram log, a line for each run, tagged with the sink's id; values are
 // in µs. Without a pace there are none, and the log is its header.
 func (r *Result) WriteHDR(w io.Writer) error {
-	if err := r.writeHDR(hdrhistogram.NewHistogramLogWriter(w)); err != nil {
-		return fmt.Errorf("latency log: %w", err)
-	}
-	return nil
-}
-
-func (r *Result) writeHDR(log *hdrhistogram.HistogramLogWriter) error {
-	if err := log.OutputLogFormatVersion(); err != nil {
-		return err
-	}
-	if len(r.spans) > 0 {
-		if err := log.OutputStartTime(r.spans[0].began.UnixMilli()); err != nil {
-			return err
-		}
-	}
-	if err := log.OutputLegend(); err != nil {
-		return err
-	}
+	var intervals []Interval
 	for i, h := range r.Responses {
-		h.SetTag(r.tag)
-		h.SetStartTimeMs(r.spans[i].began.UnixMilli())
-		h.SetEndTimeMs(r.spans[i].ended.UnixMilli())
-		if err := log.OutputIntervalHistogram(h); err != nil {
-			return err
-		}
+		intervals = append(intervals, Interval{Span: r.spans[i], Tag: r.tag, Responses: h})
 	}
-	return nil
+	return WriteHDR(w, intervals)
 }

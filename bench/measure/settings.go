@@ -10,25 +10,26 @@ import (
 	"github.com/fullspate/spate/wire/slab"
 )
 
-// Settings say how a benchmark is run. The zero Settings run it once, as fast as possible, on all cores.
+// Settings say how a benchmark is run. The zero Settings run it once, as fast as possible, in this process, on all cores.
 type Settings struct {
 	Repeat       int // runs; 0 means 1
 	Warm         int // seconds of input at the beginning that are not measured, less than the input has
 	NoValidation bool
+	Runner       engine.Runner // nil: engine.Embedded
 	Engine       engine.Config
 	Progress     func(Progress) // may be nil
 }
 
-// Progress says how far a benchmark is. It is reported some ten times a second.
+// Progress says how far a benchmark is. It is reported some four times a second or more.
 type Progress struct {
-	Fraction   float64 // of all runs and the validation, 0…1
-	Tuples     int64   // read by the source so far in this run
-	TuplesPerS float64 // lately
-	Run, Runs  int     // which run of how many, from 1
-	Warming    bool    // the run is not being measured yet
-	Validating bool    // the runs are over, and the reference is being computed
-	Moved      uint64  // changes as long as anything at all goes on
-	Slabs      slab.Stats
+	Fraction   float64    // of all runs and the validation after them, 0…1
+	Tuples     int64      // counted so far in this run
+	TuplesPerS float64    // lately
+	Run, Runs  int        // which run of how many, from 1
+	Warming    bool       // the run is not being measured yet
+	Validating bool       // the runs are over, and the reference is being computed
+	Moved      uint64     // changes as long as anything at all goes on
+	Slabs      slab.Stats // memory outside the Go heap, by owner
 }
 
 // Validate reports every problem at once, given the length of the input in seconds and the ids of the query's operators.
@@ -51,6 +52,9 @@ func (s *Settings) Validate(seconds int, operators []string) error {
 // Defaulted returns the settings with their defaults filled in.
 func (s Settings) Defaulted() Settings {
 	s.Repeat = max(s.Repeat, 1)
+	if s.Runner == nil {
+		s.Runner = engine.Embedded{}
+	}
 	s.Engine.Parallelism = maps.Clone(s.Engine.Parallelism)
 	return s
 }

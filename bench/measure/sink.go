@@ -1,21 +1,56 @@
 package measure
 
 import (
+	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/wire"
 )
 
-// Response times are counted in µs, to three digits, up to an hour.
-const (
-	responseMax    = int64(time.Hour / time.Microsecond)
-	responseDigits = 3
-)
+// collectors are the sink tasks of one process.
+type collectors[P any, A comparable] struct {
+	benchmark *Benchmark[P, A]
+	params    Params[P]
 
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, responseMax, responseDigits) }
+	mu  sync.Mutex
+	all []*collector[A] // guarded by mu
+}
+
+// open makes a sink task's writer.
+func (cs *collectors[P, A]) open(engine.SinkPart) (engine.SinkWriter[A], error) {
+	b, p := cs.benchmark, &cs.params
+	c := &collector[A]{
+		due: b.Due, keep: p.Check, pace: p.Pace, from: int64(p.Warm) * 1000, to: int64(b.Seconds(p.Input)) * 1000,
+	}
+	if c.pace > 0 {
+		c.response = NewResponses()
+	}
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.all = append(cs.all, c)
+	return c, nil
+}
+
+// tell brings together what the sink tasks have, after they have ended.
+func (cs *collectors[P, A]) tell() (any, error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	var t told
+	var answers []A
+	for _, c := range cs.all {
+		answers = append(answers, c.answers...)
+		if err := t.merge(told{Count: c.count, Response: c.response}); err != nil {
+			return nil, err
+		}
+	}
+	if len(answers) == 0 {
+		return t, nil
+	}
+	p, err := pack(answers)
+	t.Answers = []packed{p}
+	return t, err
+}
 
 // collector is a sink task that counts, times and keeps answers. Its loop writes it; it is read when the job has ended.
 type collector[A comparable] struct {
@@ -25,17 +60,7 @@ type collector[A comparable] struct {
 	from, to int64   // ms: an answer is timed if from ≤ due < to
 	count    int64
 	answers  []A
-	response *hdrhistogram.Histogram // µs
-}
-
-func newCollector[A comparable](b *Benchmark[A], s *Settings) *collector[A] {
-	c := &collector[A]{
-		due: b.Due, keep: !s.NoValidation, pace: s.Engine.Pace, from: int64(s.Warm) * 1000, to: int64(b.Seconds) * 1000,
-	}
-	if c.pace > 0 {
-		c.response = newHistogram()
-	}
-	return c
+	response *Responses
 }
 
 // Write takes an answer.
@@ -49,9 +74,7 @@ func (c *collector[A]) Write(ctx *engine.Ctx, v *A) {
 	}
 	if due := c.due(v); c.from <= due && due < c.to {
 		scheduled := time.Duration(float64(due) * float64(time.Millisecond) / c.pace)
-		took := (ctx.Elapsed() - scheduled).Microseconds()
-		// The clock is read once per turn, so that what is handed on at once may look as if it took no time.
-		_ = c.response.RecordValue(min(max(took, 1), responseMax)) // in range, so there is no error
+		c.response.Record(ctx.Elapsed() - scheduled)
 	}
 }
 

@@ -1,6 +1,9 @@
 package measure
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -8,47 +11,26 @@ import (
 	"github.com/fullspate/spate/wire"
 )
 
-// watchEvery is how often a running job is looked at: often enough for a progress bar, and rare enough to cost nothing.
-const watchEvery = 100 * time.Millisecond
+// A running job is looked at as often as a progress bar wants, and so rarely that the allocations of a look, a dozen or two,
+// are not seen in what is measured; until the measurement begins more often, so that it begins when it should.
+const (
+	watchEvery = engine.WatchEvery
+	awaitEvery = 50 * time.Millisecond
+)
 
-// reporter reports progress over all runs and the validation, each of which is one part.
-type reporter struct {
-	settings    *Settings
-	parts, done int
-	moved       uint64
-	told        time.Time
-}
+// Watch runs a job once and measures what comes after the warm-up. It belongs to one goroutine.
+type Watch struct {
+	Operator string         // whose tuples are counted, and whose position says how far the job is
+	Warm     time.Duration  // logical time at which the measurement begins
+	Length   time.Duration  // logical time at which the input ends; 0 if that is not known
+	Look     func(Progress) // is called some four times a second or more, with Fraction as of this run; may be nil
 
-func (r *reporter) report(fraction float64, p Progress) {
-	if r.settings.Progress == nil {
-		return
-	}
-	p.Fraction = min((float64(r.done)+min(max(fraction, 0), 1))/float64(r.parts), 1)
-	p.Run, p.Runs = min(r.done+1, r.settings.Repeat), r.settings.Repeat
-	r.moved = p.Moved
-	r.settings.Progress(p)
-}
-
-// validating reports that a part of the reference is done. It returns true, for the caller's convenience.
-func (r *reporter) validating(done float64) bool {
-	if now := time.Now(); now.Sub(r.told) >= watchEvery {
-		r.told = now
-		r.report(done, Progress{Validating: true, Moved: r.moved + 1})
-	}
-	return true
-}
-
-// watch follows a job while it runs.
-type watch struct {
-	job    *engine.Job
-	source string
-	warm   time.Duration // logical time at which the measurement begins
-	length time.Duration // of the input
-	report *reporter
-
+	job      engine.Running
 	started  bool // the measurement has
 	start    mark
-	last     mark // when the job was looked at
+	last     mark      // when the job was looked at
+	first    processes // as they were when they were first seen
+	base     processes // as they were when the measurement began
 	stateMax int64
 	rssMax   int64
 }
@@ -57,17 +39,77 @@ type watch struct {
 type mark struct {
 	at              time.Time
 	tuples, handled int64
-	allocs          uint64
-	processor       time.Duration
+	linkBytes       uint64
 }
 
-// follow returns when the job has ended, with what it has ended with.
-func (w *watch) follow() error {
-	w.last.at = time.Now()
-	if w.warm <= 0 {
-		w.begin(mark{at: w.last.at})
+// processes are counters of processes by worker.
+type processes map[string]engine.ProcessStats
+
+// meet notes the counters of processes that have not been seen: a worker's come with its first report.
+func (ps processes) meet(list []engine.ProcessStats) {
+	for _, p := range list {
+		if _, met := ps[p.Worker]; !met {
+			ps[p.Worker] = p
+		}
 	}
-	ticker := time.NewTicker(watchEvery)
+}
+
+// Part is what the measured part of a run came to; StateBytes, RSSBytes, Handled and Workers are of the whole run.
+type Part struct {
+	Tuples     int64 // of the operator that is counted
+	AllHandled int64 // by all operators
+	Seconds    float64
+	Mallocs    uint64        // objects allocated on the Go heaps of all processes
+	CPU        time.Duration // processor time of all processes, generator and validation included
+	LinkBytes  uint64        // sent from process to process
+	StateBytes int64         // slabs of all operators' state, at most
+	RSSBytes   int64         // of all processes, at most
+	Handled    map[string]int64
+	Workers    int // processes that ran the job; 0 if the calling one did
+}
+
+// Rate is a count of the part per second of it.
+func (p *Part) Rate(n int64) float64 {
+	if p.Seconds <= 0 {
+		return 0
+	}
+	return float64(n) / p.Seconds
+}
+
+// PerTuple is an amount of the part per tuple of it.
+func (p *Part) PerTuple(amount float64) float64 {
+	if p.Tuples == 0 {
+		return 0
+	}
+	return amount / float64(p.Tuples)
+}
+
+// Run runs a program with parameters that are marshalled to JSON, and returns when it has ended, with what it has ended with.
+func (w *Watch) Run(ctx context.Context, r engine.Runner, p engine.Program, params any, cfg engine.Config) error {
+	text, err := json.Marshal(params)
+	if err != nil {
+		return fmt.Errorf("parameters: %w", err)
+	}
+	runtime.GC() // what earlier runs have left behind is not this one's
+	if w.job, err = r.Start(ctx, p, text, cfg); err != nil {
+		return err
+	}
+	return w.follow()
+}
+
+// Results are what the processes of the job had to tell, once it has ended.
+func (w *Watch) Results() []engine.Result { return w.job.Results() }
+
+// follow follows the job to its end.
+func (w *Watch) follow() error {
+	w.first = make(processes)
+	s := w.job.Stats()
+	w.last = markOf(&s, w.Operator)
+	w.first.meet(s.Processes)
+	if w.Warm <= 0 {
+		w.begin(w.last, s.Processes)
+	}
+	ticker := time.NewTicker(awaitEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -75,88 +117,113 @@ func (w *watch) follow() error {
 			return w.job.Wait()
 		case <-ticker.C:
 			w.look(w.job.Stats())
+			if w.started {
+				ticker.Reset(watchEvery)
+			}
 		}
 	}
 }
 
-func (w *watch) begin(m mark) {
-	m.allocs, m.processor = allocations(), processorTime()
-	w.started, w.start = true, m
+// begin begins the measurement.
+func (w *Watch) begin(now mark, list []engine.ProcessStats) {
+	w.started, w.start, w.base = true, now, make(processes)
+	w.base.meet(list)
 }
 
-func (w *watch) look(s engine.Stats) {
-	now := w.markOf(s)
-	at := w.position(s)
-	if !w.started && at >= w.warm {
-		w.begin(now)
+func (w *Watch) look(s engine.Stats) {
+	now, at := markOf(&s, w.Operator), w.position(&s)
+	if !w.started && at >= w.Warm {
+		w.begin(now, s.Processes)
 	}
-	state := int64(0)
-	for i := range s.Tasks {
-		state += s.Tasks[i].StateBytes
+	w.first.meet(s.Processes)
+	if w.started {
+		w.base.meet(s.Processes)
 	}
-	w.stateMax, w.rssMax = max(w.stateMax, state), max(w.rssMax, residentBytes())
-	w.report.report(float64(at)/float64(w.length), Progress{
-		Tuples: now.tuples, TuplesPerS: float64(now.tuples-w.last.tuples) / now.at.Sub(w.last.at).Seconds(),
-		Warming: !w.started, Moved: moved(s), Slabs: s.Slabs,
-	})
+	w.weigh(&s)
+	if w.Look != nil {
+		p := Progress{
+			Tuples: now.tuples, TuplesPerS: float64(now.tuples-w.last.tuples) / now.at.Sub(w.last.at).Seconds(),
+			Warming: !w.started, Moved: moved(&s), Slabs: s.Slabs,
+		}
+		if w.Length > 0 {
+			p.Fraction = min(max(float64(at)/float64(w.Length), 0), 1)
+		}
+		w.Look(p)
+	}
 	w.last = now
 }
 
-// finish fills in what was measured, after the job has ended in good order.
-func (w *watch) finish(m *Measures) {
-	s := w.job.Stats()
-	end := w.markOf(s)
-	end.allocs, end.processor = allocations(), processorTime()
-	if !w.started || end.tuples == w.start.tuples { // it was over before anybody looked: all of it counts
-		w.start = mark{at: end.at.Add(-s.Elapsed), allocs: end.allocs, processor: end.processor}
-	}
-	m.Tuples, m.Seconds = end.tuples-w.start.tuples, end.at.Sub(w.start.at).Seconds()
-	m.TuplesPerS = float64(m.Tuples) / m.Seconds
-	m.HandledPerS = float64(end.handled-w.start.handled) / m.Seconds
-	tuples := float64(max(m.Tuples, 1))
-	m.AllocsPerTuple = float64(end.allocs-w.start.allocs) / tuples
-	m.CPUPerTuple = float64(end.processor-w.start.processor) / tuples
-	m.Handled = make(map[string]int64)
+// weigh notes how much memory there is in use.
+func (w *Watch) weigh(s *engine.Stats) {
+	state, rss := int64(0), int64(0)
 	for i := range s.Tasks {
-		m.Handled[s.Tasks[i].Operator] += int64(s.Tasks[i].TuplesIn)
+		state += s.Tasks[i].StateBytes
 	}
-	m.StateBytes, m.RSSBytes = w.stateMax, max(w.rssMax, residentBytes())
+	for i := range s.Processes {
+		rss += s.Processes[i].RSSBytes
+	}
+	w.stateMax, w.rssMax = max(w.stateMax, state), max(w.rssMax, rss)
 }
 
-func (w *watch) markOf(s engine.Stats) mark {
-	m := mark{at: time.Now()}
+// Measured returns what was measured, after the job has ended in good order and all that it had to tell is there.
+func (w *Watch) Measured() Part {
+	s := w.job.Stats()
+	end := markOf(&s, w.Operator)
+	if !w.started || end.tuples == w.start.tuples { // it was over before anybody looked: all of it counts
+		w.start, w.base = mark{at: end.at.Add(-s.Elapsed)}, w.first
+	}
+	w.base.meet(s.Processes)
+	w.weigh(&s)
+	p := Part{
+		Tuples: end.tuples - w.start.tuples, AllHandled: end.handled - w.start.handled, Seconds: end.at.Sub(w.start.at).Seconds(),
+		LinkBytes: end.linkBytes - w.start.linkBytes, StateBytes: w.stateMax, RSSBytes: w.rssMax, Handled: make(map[string]int64),
+	}
+	for i := range s.Tasks {
+		p.Handled[s.Tasks[i].Operator] += int64(s.Tasks[i].TuplesIn)
+	}
+	for _, now := range s.Processes {
+		p.Mallocs += now.Mallocs - w.base[now.Worker].Mallocs
+		p.CPU += now.CPU - w.base[now.Worker].CPU
+		if now.Worker != "" {
+			p.Workers++
+		}
+	}
+	return p
+}
+
+func markOf(s *engine.Stats, operator string) mark {
+	m := mark{at: time.Now(), linkBytes: s.Links.BytesOut}
 	for i := range s.Tasks {
 		t := &s.Tasks[i]
 		m.handled += int64(t.TuplesIn)
-		if t.Operator == w.source {
+		if t.Operator == operator {
 			m.tuples += int64(t.TuplesIn)
 		}
 	}
 	return m
 }
 
-// position is the logical time that every task of the source has passed.
-func (w *watch) position(s engine.Stats) time.Duration {
-	least := wire.TimeMax
+// position is the logical time that every task of the operator has passed, 0 as long as nobody has told of one.
+func (w *Watch) position(s *engine.Stats) time.Duration {
+	least, told := wire.TimeMax, false
 	for i := range s.Tasks {
-		if t := &s.Tasks[i]; t.Operator == w.source {
-			least = min(least, t.Position)
+		if t := &s.Tasks[i]; t.Operator == w.Operator && !t.Fused {
+			least, told = min(least, t.Position), true
 		}
 	}
-	return min(time.Duration(least.Millis())*time.Millisecond, w.length)
+	if !told {
+		return 0
+	}
+	if at := time.Duration(least.Millis()) * time.Millisecond; w.Length == 0 || at < w.Length {
+		return at
+	}
+	return w.Length
 }
 
 // moved grows as long as anything is processed.
-func moved(s engine.Stats) (n uint64) {
+func moved(s *engine.Stats) (n uint64) {
 	for i := range s.Tasks {
 		n += s.Tasks[i].TuplesIn + s.Tasks[i].TuplesOut
 	}
 	return n
-}
-
-// allocations is how many objects the process has allocated on the heap so far.
-func allocations() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.Mallocs
 }

@@ -9,14 +9,14 @@ import (
 
 // InputConfig describes an input and how many places are ranked. The zero value of a field stands for its default.
 type InputConfig struct {
-	Seed      uint64
-	Rate      int // page views per second over all splits, 1…10,000,000; default 1,000
-	Seconds   int // of input, 1…86,400; default 60
-	Languages int // versions of the encyclopedia, 1…676; default 300
-	Pages     int // of each version, 1…1,000,000; default 10,000
-	Users     int // 1…1,000,000,000; default 1,000,000
-	K         int // places of a ranking, 1…32; default 10
-	Splits    int // independent parts of the input, 1…4,095; default 4
+	Seed      uint64 `json:"seed,omitempty"`
+	Rate      int    `json:"rate,omitempty"`      // page views per second over all splits, 1…10,000,000; default 1,000
+	Seconds   int    `json:"seconds,omitempty"`   // of input, 1…86,400; default 60
+	Languages int    `json:"languages,omitempty"` // versions of the encyclopedia, 1…676; default 300
+	Pages     int    `json:"pages,omitempty"`     // of each version, 1…1,000,000; default 10,000
+	Users     int    `json:"users,omitempty"`     // 1…1,000,000,000; default 1,000,000
+	K         int    `json:"k,omitempty"`         // places of a ranking, 1…32; default 10
+	Splits    int    `json:"splits,omitempty"`    // independent parts of the input, 1…4,095; default 4
 }
 
 // Bounds.
@@ -45,15 +45,15 @@ type Input struct {
 
 // NewInput returns the input for cfg, or an error that names every field out of range.
 func NewInput(cfg InputConfig) (*Input, error) {
-	cfg.fill()
+	cfg = cfg.filled()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	return &Input{cfg: cfg, languages: draw.NewZipf(cfg.Languages), pages: draw.NewZipf(cfg.Pages)}, nil
 }
 
-// fill puts defaults where nothing is set.
-func (c *InputConfig) fill() {
+// filled returns the configuration with defaults where nothing is set.
+func (c InputConfig) filled() InputConfig {
 	for _, f := range []struct {
 		field    *int
 		standard int
@@ -65,6 +65,7 @@ func (c *InputConfig) fill() {
 			*f.field = f.standard
 		}
 	}
+	return c
 }
 
 // check reports every field that is out of range.

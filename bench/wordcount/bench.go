@@ -25,8 +25,8 @@ func Defaults() Config {
 
 // Validate reports every problem at once.
 func (c Config) Validate() error {
-	c.Input.fill()
-	return errors.Join(c.Input.check(), c.Settings.Validate(c.Input.Seconds, OperatorIDs()))
+	in := c.Input.filled()
+	return errors.Join(in.check(), c.Settings.Validate(in.Seconds, OperatorIDs()))
 }
 
 // Result is what a benchmark came to.
@@ -35,26 +35,41 @@ type Result struct {
 	measure.Result
 }
 
+// Programs returns the query over generated input as a program; its parameters are a measure.Params[InputConfig].
+func Programs() []engine.Program { return []engine.Program{benchmark().Program()} }
+
+func benchmark() measure.Benchmark[InputConfig, Frequency] {
+	return measure.Benchmark[InputConfig, Frequency]{
+		Name:    "wordcount",
+		Seconds: func(cfg InputConfig) int { return cfg.filled().Seconds },
+		Build: func(g *engine.Graph, cfg InputConfig) (s engine.Stream[Frequency], err error) {
+			in, err := NewInput(cfg)
+			if err != nil {
+				return s, err
+			}
+			return Query(g, Source(g, in)), nil
+		},
+		Source: FragmentsID,
+		Sink:   FrequenciesID,
+		Due:    func(f *Frequency) int64 { return f.WindowEnd },
+		Order:  CompareFrequencies,
+		Reference: func(cfg InputConfig, tick func(float64) bool) ([]Frequency, error) {
+			in, err := NewInput(cfg)
+			if err != nil {
+				return nil, err
+			}
+			return reference(in, tick), nil
+		},
+	}
+}
+
 // Run runs the benchmark. With an error the result holds the runs that came to their end, if the configuration is valid;
 // whether the answers were right is in the result.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("word count: %w", err)
 	}
-	in, err := NewInput(cfg.Input)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Input, cfg.Settings = in.Config(), cfg.Defaulted()
-	r, err := measure.Run(ctx, measure.Benchmark[Frequency]{
-		Name:      "wordcount",
-		Seconds:   cfg.Input.Seconds,
-		Build:     func(g *engine.Graph) engine.Stream[Frequency] { return Query(g, Source(g, in)) },
-		Source:    FragmentsID,
-		Sink:      FrequenciesID,
-		Due:       func(f *Frequency) int64 { return f.WindowEnd },
-		Order:     CompareFrequencies,
-		Reference: func(tick func(float64) bool) []Frequency { return reference(in, tick) },
-	}, cfg.Settings)
+	cfg.Input, cfg.Settings = cfg.Input.filled(), cfg.Defaulted()
+	r, err := measure.Run(ctx, benchmark(), cfg.Input, cfg.Settings)
 	return &Result{Config: cfg, Result: *r}, err
 }

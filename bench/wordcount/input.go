@@ -9,11 +9,11 @@ import (
 
 // InputConfig describes an input. The zero value of a field stands for its default.
 type InputConfig struct {
-	Seed       uint64
-	Rate       int // fragments per second over all splits, 1…10,000,000; default 1,000
-	Seconds    int // of input, 1…86,400; default 60
-	Vocabulary int // words that occur, 1…1,000,000; default 10,000
-	Splits     int // independent parts of the input, 1…4,095; default 4
+	Seed       uint64 `json:"seed,omitempty"`
+	Rate       int    `json:"rate,omitempty"`       // fragments per second over all splits, 1…10,000,000; default 1,000
+	Seconds    int    `json:"seconds,omitempty"`    // of input, 1…86,400; default 60
+	Vocabulary int    `json:"vocabulary,omitempty"` // words that occur, 1…1,000,000; default 10,000
+	Splits     int    `json:"splits,omitempty"`     // independent parts of the input, 1…4,095; default 4
 }
 
 // WindowMillis is the length of a window.
@@ -43,7 +43,7 @@ type Input struct {
 
 // NewInput returns the input for cfg, or an error that names every field out of range.
 func NewInput(cfg InputConfig) (*Input, error) {
-	cfg.fill()
+	cfg = cfg.filled()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -54,8 +54,8 @@ func NewInput(cfg InputConfig) (*Input, error) {
 	return in, nil
 }
 
-// fill puts defaults where nothing is set.
-func (c *InputConfig) fill() {
+// filled returns the configuration with defaults where nothing is set.
+func (c InputConfig) filled() InputConfig {
 	for _, f := range []struct {
 		field    *int
 		standard int
@@ -64,6 +64,7 @@ func (c *InputConfig) fill() {
 			*f.field = f.standard
 		}
 	}
+	return c
 }
 
 // check reports every field that is out of range.

@@ -2,9 +2,7 @@ package query
 
 import (
 	"fmt"
-	"io"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/fullspate/spate/bench/linearroad/format"
@@ -13,24 +11,19 @@ import (
 )
 
 // FileInput is a file as the data feeder. The i-th of the n lines of second t has the time 1000·t + ⌊1000·i/n⌋ ms (§2),
-// plus the origin.
+// plus the origin. The process that hosts the source opens it.
 type FileInput struct {
 	Path    string
 	SkipBad bool // count lines that are no tuples and go on
 	Origin  time.Duration
 
-	read    atomic.Int64 // bytes
-	skipped atomic.Int64
-	first   atomic.Pointer[format.FieldError]
+	skipped int64
+	first   *format.FieldError
 }
 
-// BytesRead returns how many bytes of the file have been read. Any goroutine may call it.
-func (f *FileInput) BytesRead() int64 { return f.read.Load() }
-
-// Skipped returns how many lines were passed over, and what was wrong with the first of them. Any goroutine may call it.
-func (f *FileInput) Skipped() (lines int64, first *format.FieldError) {
-	return f.skipped.Load(), f.first.Load()
-}
+// Skipped returns how many lines this process passed over, and what was wrong with the first of them, after the job has
+// ended.
+func (f *FileInput) Skipped() (lines int64, first *format.FieldError) { return f.skipped, f.first }
 
 // Source adds the data feeder to a graph: one split.
 func (f *FileInput) Source(g *engine.Graph) engine.Stream[format.Tuple] {
@@ -59,9 +52,8 @@ func (f *FileInput) open(at engine.Offset) (*fileReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.read.Store(0)
 	r := &fileReader{from: f, file: file, origin: f.Origin.Milliseconds()}
-	r.lines = format.NewReader(&countingReader{file, &f.read}, format.ReaderConfig{File: f.Path, SkipBad: f.SkipBad})
+	r.lines = format.NewReader(file, format.ReaderConfig{File: f.Path, SkipBad: f.SkipBad})
 	for r.passed+int64(len(r.tuples)) < at.Place {
 		r.fill()
 		if len(r.tuples) == 0 {
@@ -79,8 +71,7 @@ func (r *fileReader) fill() {
 	r.tuples, r.next = r.tuples[:0], 0
 	if r.err == nil {
 		r.tuples, r.err = r.lines.ReadSecond(r.tuples)
-		r.from.skipped.Store(r.lines.Skipped())
-		r.from.first.Store(r.lines.FirstSkipped())
+		r.from.skipped, r.from.first = r.lines.Skipped(), r.lines.FirstSkipped()
 	}
 }
 
@@ -107,38 +98,26 @@ func (r *fileReader) Offset() engine.Offset { return engine.Offset{Place: r.pass
 // Close closes the file.
 func (r *fileReader) Close() error { return r.file.Close() }
 
-// countingReader counts what has been read.
-type countingReader struct {
-	in io.Reader
-	n  *atomic.Int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.in.Read(p)
-	c.n.Add(int64(n))
-	return n, err
-}
-
 // historySplit is the ordinal of a loaded history's split, beyond any expressway that is loaded from a file.
 const historySplit = 1
 
-// HistoryFile adds a source with the rows of a history file to a graph, all of them within HistorySpan of their number.
-// It goes with a FileInput, since generated expressways have a history built in.
-func HistoryFile(g *engine.Graph, path string) engine.Stream[history.Row] {
+// HistoryFile adds a source with the rows of a history file to a graph, all of them within HistorySpan of their number,
+// which must end before the origin of the run. It goes with a FileInput, since generated expressways have a history built in.
+func HistoryFile(g *engine.Graph, path string, origin time.Duration) engine.Stream[history.Row] {
 	return engine.Source(g, HistoryID, engine.SourceSpec[history.Row]{
 		Splits: []engine.Split{{Ordinal: historySplit, Name: path, Weight: 1}},
 		Open: func(_ engine.Split, at engine.Offset) (engine.Reader[history.Row], error) {
-			return openRows(path, at)
+			return openRows(path, origin, at)
 		},
 	})
 }
 
-func openRows(path string, at engine.Offset) (*rowReader, error) {
+func openRows(path string, origin time.Duration, at engine.Offset) (*rowReader, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &rowReader{file: file, rows: history.NewReader(file, path)}
+	r := &rowReader{file: file, rows: history.NewReader(file, path), origin: origin.Milliseconds()}
 	for r.next < at.Place {
 		var row history.Row
 		if err := r.rows.Next(&row); err != nil {
@@ -152,9 +131,10 @@ func openRows(path string, at engine.Offset) (*rowReader, error) {
 
 // rowReader reads a history file.
 type rowReader struct {
-	file *os.File
-	rows *history.Reader
-	next int64 // rows read
+	file   *os.File
+	rows   *history.Reader
+	next   int64 // rows read
+	origin int64 // ms
 }
 
 // Read fills dst with rows.
@@ -163,7 +143,10 @@ func (r *rowReader) Read(dst []engine.Record[history.Row]) (int, error) {
 		if err := r.rows.Next(&dst[i].Value); err != nil {
 			return i, err
 		}
-		dst[i].Millis = r.next / rowsPerMilli
+		if dst[i].Millis = r.next / rowsPerMilli; dst[i].Millis >= r.origin {
+			return i, fmt.Errorf("%s has more than the %d rows that can be loaded in the %d ms before the run's second 0",
+				r.file.Name(), r.next, r.origin)
+		}
 		r.next++
 	}
 	return len(dst), nil

@@ -12,15 +12,20 @@ import (
 )
 
 // Generated adds a data feeder of generated expressways to a graph: one split for each, whose ordinal is the
-// expressway's number. Seconds from…to−1 are read, 0 ≤ from ≤ to.
+// expressway's number. Seconds from…to−1 are read, 0 ≤ from ≤ to. The traffic is asked for whenever an expressway is opened,
+// by any goroutine.
 //
 // The i-th of the n tuples of second t of expressway x of L has the time 1000·(t + (x + i/n)/L) ms, so that a second of an
 // expressway is one run (§2), plus the origin.
-func Generated(g *engine.Graph, tr *traffic.Traffic, xways, from, to int, origin time.Duration) engine.Stream[format.Tuple] {
+func Generated(g *engine.Graph, made func() (*traffic.Traffic, error), xways, from, to int, origin time.Duration) engine.Stream[format.Tuple] {
 	rooms := new(rooms)
 	spec := engine.SourceSpec[format.Tuple]{
 		Block: generatedBlock,
 		Open: func(s engine.Split, at engine.Offset) (engine.Reader[format.Tuple], error) {
+			tr, err := made()
+			if err != nil {
+				return nil, err
+			}
 			r := &xwayReader{
 				xway: tr.Xway(int(s.Ordinal)), rooms: rooms, number: int64(s.Ordinal), xways: int64(xways), to: to,
 				origin: origin.Milliseconds(),

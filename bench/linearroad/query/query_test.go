@@ -1,8 +1,10 @@
 package query_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,14 +53,11 @@ func collect(t testing.TB, cfg query.Config, ec engine.Config, source func(g *en
 // generated runs the query over generated traffic.
 func generated(t testing.TB, tc traffic.Config, rules query.Rules, ec engine.Config) *answers {
 	t.Helper()
-	tr, err := traffic.New(tc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := sync.OnceValues(func() (*traffic.Traffic, error) { return traffic.New(tc) })
 	origin := -time.Duration(tc.From) * time.Second
 	cfg := query.Config{Rules: rules, Origin: origin, BuiltIn: builtIn}
 	return collect(t, cfg, ec, func(g *engine.Graph) engine.Stream[format.Tuple] {
-		return query.Generated(g, tr, tc.Xways, tc.From, tr.Config().To, origin)
+		return query.Generated(g, made, tc.Xways, tc.From, cmp.Or(tc.To, traffic.Seconds), origin)
 	})
 }
 

@@ -147,9 +147,6 @@ func TestFileReader(t *testing.T) {
 	if _, err := open(engine.Offset{Place: 7}); err == nil {
 		t.Error("opened behind the end")
 	}
-	if f.BytesRead() != int64(len(text)) {
-		t.Errorf("%d bytes read of %d", f.BytesRead(), len(text))
-	}
 }
 
 func TestHistoryReader(t *testing.T) {
@@ -158,7 +155,9 @@ func TestHistoryReader(t *testing.T) {
 		rows = append(history.Append(rows, &history.Row{VID: uint32(i), Day: 1, Xway: 2, Toll: 33}), '\n')
 	}
 	path := fileOf(t, "history.csv", string(rows))
-	open := func(at engine.Offset) (engine.Reader[history.Row], error) { return openRows(path, at) }
+	open := func(at engine.Offset) (engine.Reader[history.Row], error) {
+		return openRows(path, 2*time.Millisecond, at)
+	}
 	r, err := open(engine.Offset{})
 	if err != nil {
 		t.Fatal(err)

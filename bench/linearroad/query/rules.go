@@ -32,6 +32,23 @@ func (r Rules) String() string {
 	}
 }
 
+// MarshalText returns the rules' name.
+func (r Rules) MarshalText() ([]byte, error) {
+	if r > Official {
+		return nil, fmt.Errorf("rules are %v, want paper or official", r)
+	}
+	return []byte(r.String()), nil
+}
+
+// UnmarshalText takes the rules' name, and nothing for those of the paper.
+func (r *Rules) UnmarshalText(text []byte) (err error) {
+	*r = Paper
+	if len(text) > 0 {
+		*r, err = ParseRules(string(text))
+	}
+	return err
+}
+
 // The numbers of the benchmark.
 const (
 	segments      = 100  // of a direction of an expressway

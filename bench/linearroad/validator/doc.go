@@ -54,8 +54,8 @@
 // # Goroutines
 //
 // Validate works on the caller's. A Tap belongs to one goroutine, and so does the Input of each expressway; both block
-// while 64 chunks wait for the validator, which itself waits for nobody. Finish comes after all of them, exactly once, and
-// also ends the validation of a run that has failed. Reports are the caller's.
+// while 64 chunks wait for the validator, which itself waits for nobody. It ends once the last tap is closed, so that a run
+// that has failed leaves nothing behind. Finish comes after all of them, at most once. Reports are the caller's.
 //
 // # What it does not do
 //

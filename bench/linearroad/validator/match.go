@@ -175,7 +175,7 @@ func (c *checker) pair(t format.Type, i, answer uint32) {
 	r := &c.report.Response[t]
 	r.Max = max(r.Max, took)
 	// Beyond a whole run every response time is recorded as the longest; Max is exact.
-	if err := r.Histogram.RecordValue(min(max(took, 0), responseMax)); err != nil {
+	if err := r.histogram.RecordValue(min(max(took, 0), responseMax)); err != nil {
 		panic("BUG: response time outside of the histogram: " + err.Error())
 	}
 }

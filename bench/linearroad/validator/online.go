@@ -3,6 +3,7 @@ package validator
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/fullspate/spate/bench/linearroad/format"
@@ -85,10 +86,13 @@ type Online struct {
 	finished chan *Report
 
 	mu   sync.Mutex
-	taps []*Tap
+	taps []*Tap // guarded by mu
+	open int    // taps that are not closed; guarded by mu
+	over bool   // work is closed; guarded by mu
 }
 
-// NewOnline starts the validator's goroutine, which does all heavy work and ends in Finish.
+// NewOnline starts the validator's goroutine, which does all heavy work. It ends by itself after the last tap has been
+// closed, or in Finish.
 func NewOnline(opt OnlineOptions) (*Online, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, fmt.Errorf("options of an online validation: %w", err)
@@ -128,6 +132,7 @@ func (o *Online) Tap() *Tap {
 	defer o.mu.Unlock()
 	t := &Tap{o: o, id: len(o.taps), minute: o.opt.From / 60}
 	o.taps = append(o.taps, t)
+	o.open++
 	return t
 }
 
@@ -157,14 +162,35 @@ func (o *Online) Input(xway uint16, second int, tuples []format.Tuple) {
 	}
 }
 
-// Finish validates what is left and returns the report. It is called once, after every Observe, Advance and Input has
-// returned. All answers that were not observed by now are missing.
+// Finish closes the taps that are open, waits until everything is validated, and returns the report. It is called once,
+// after every Observe, Advance, Close and Input has returned. All answers that were not observed by now are missing.
 func (o *Online) Finish() *Report {
-	for _, t := range o.taps {
-		t.handOver(-1)
+	o.mu.Lock()
+	taps := slices.Clone(o.taps)
+	o.mu.Unlock()
+	for _, t := range taps {
+		t.Close()
 	}
-	close(o.work)
+	o.end()
 	return <-o.finished
+}
+
+// end tells the validator's goroutine that nothing comes any more.
+func (o *Online) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.over {
+		o.over = true
+		close(o.work)
+	}
+}
+
+// closeTap counts a tap that has been closed, and tells whether it was the last.
+func (o *Online) closeTap() (last bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open--
+	return o.open == 0
 }
 
 // Tap takes answers from one goroutine, cheaply: it copies those of sampled expressways, and hands them on in chunks.
@@ -173,6 +199,7 @@ type Tap struct {
 	id     int
 	minute int // of the last promise that was handed on
 	chunk  []format.Answer
+	closed bool
 }
 
 // Observe takes note of answers, in the order in which they are given out; they are borrowed, and those of expressways
@@ -201,12 +228,25 @@ func (t *Tap) concerns(a *format.Answer) bool {
 }
 
 // Advance promises that no answer to input before the given second will be observed on this tap any more. It may be
-// called at any time, and costs next to nothing unless a minute is over. Who will observe nothing more promises
-// everything, format.TimeMax+1, so that the others are not waited for with their minutes unchecked.
+// called at any time, and costs next to nothing unless a minute is over. Who will observe nothing more closes the tap, so
+// that the others are not waited for with their minutes unchecked.
 func (t *Tap) Advance(second int) {
 	if second/60 > t.minute {
 		t.minute = second / 60
 		t.handOver(second)
+	}
+}
+
+// Close promises that nothing more will be observed on this tap. Once all taps are closed the validation comes to its end,
+// whether anybody waits for the report or not: input has to be there by then.
+func (t *Tap) Close() {
+	if t.closed {
+		return
+	}
+	t.closed = true
+	t.handOver(format.TimeMax + 1)
+	if t.o.closeTap() {
+		t.o.end()
 	}
 }
 

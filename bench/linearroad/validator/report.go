@@ -42,6 +42,16 @@ func (k Kind) String() string {
 // MarshalText returns String's bytes.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText takes the bytes of one of the names.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("a fault is %q, want one of %v", text, kindNames)
+	}
+	*k = Kind(i)
+	return nil
+}
+
 // Fault is one thing that is wrong with the answers.
 type Fault struct {
 	Kind  Kind
@@ -104,10 +114,10 @@ type Response struct {
 	P50, P95, P99, P999 int64 // to three digits
 	Max                 int64 // exact
 	LimitMillis         int64
-	Histogram           *hdrhistogram.Histogram `json:"-"` // for logs and for merging; nil if there are no response times
+	histogram           *hdrhistogram.Histogram // until the validation ends; nil if there are no response times
 }
 
-// Report is what a validation found.
+// Report is what a validation found. It goes through JSON without loss.
 type Report struct {
 	Rules    string
 	Sample   []uint16 // online: the expressways that were validated
@@ -217,10 +227,11 @@ func (r *Report) writeFaults(b *strings.Builder) {
 // finish fills in what is known only at the end: quantiles, order of faults, and the verdict on what occurred.
 func (r *Report) finish(require Coverage) {
 	for t := range r.Response {
-		if q := &r.Response[t]; q.Histogram != nil {
-			q.Count = q.Histogram.TotalCount()
-			q.P50, q.P95 = q.Histogram.ValueAtQuantile(50), q.Histogram.ValueAtQuantile(95)
-			q.P99, q.P999 = q.Histogram.ValueAtQuantile(99), q.Histogram.ValueAtQuantile(99.9)
+		if q := &r.Response[t]; q.histogram != nil {
+			q.Count = q.histogram.TotalCount()
+			q.P50, q.P95 = q.histogram.ValueAtQuantile(50), q.histogram.ValueAtQuantile(95)
+			q.P99, q.P999 = q.histogram.ValueAtQuantile(99), q.histogram.ValueAtQuantile(99.9)
+			q.histogram = nil
 		}
 	}
 	r.UnansweredTravelTime = max(0, r.UnansweredTravelTime-r.Counts[format.TravelTime].Answered)

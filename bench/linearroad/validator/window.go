@@ -103,7 +103,7 @@ func newChecker(opt Options) *checker {
 	for t := range limits {
 		c.report.Response[t].LimitMillis = limits[t]
 		if opt.Pace > 0 {
-			c.report.Response[t].Histogram = hdrhistogram.New(1, responseMax, 3)
+			c.report.Response[t].histogram = hdrhistogram.New(1, responseMax, 3)
 		}
 	}
 	return c

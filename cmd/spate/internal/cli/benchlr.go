@@ -70,7 +70,7 @@ func (c *benchLinearCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return errors.Join(err, finishHDR(hdr, err))
 	}
-	config.Progress = o.linear
+	config.Progress = o.progress
 	r, err := linearroad.Run(ctx, config)
 	err = o.stop(err)
 	if r == nil || len(r.Runs) == 0 {
@@ -133,6 +133,7 @@ type linearSettings struct {
 	Warm        int            `json:"warm"` // seconds of the traffic that are not measured
 	Pace        float64        `json:"pace"` // 0: as fast as possible
 	Loops       int            `json:"loops"`
+	Workers     int            `json:"workers"` // processes that ran the query, 0: this one
 	Parallelism map[string]int `json:"parallelism"`
 	Rules       string         `json:"rules"`
 	Hostile     bool           `json:"hostile"`
@@ -142,7 +143,7 @@ type linearSettings struct {
 }
 
 // linearCompared are the settings without which two results say different things.
-var linearCompared = []string{"seed", "xways", "from", "to", "warm", "pace", "loops", "parallelism", "rules", "hostile", "replicate"}
+var linearCompared = []string{"seed", "xways", "from", "to", "warm", "pace", "loops", "workers", "parallelism", "rules", "hostile", "replicate"}
 
 func linearResultOf(r *linearroad.Result) (*linearResult, error) {
 	spread, err := report.Spreads(r.Runs)
@@ -153,7 +154,7 @@ func linearResultOf(r *linearroad.Result) (*linearResult, error) {
 	l := &linearResult{
 		Origin: report.OriginOf("spate.bench.lr/1"),
 		linearSettings: linearSettings{Seed: c.Seed, Xways: c.Xways, From: c.From, To: c.To, Warm: c.Warm, Pace: c.Engine.Pace,
-			Loops: c.Engine.Loops, Parallelism: c.Engine.Parallelism, Rules: c.Rules.String(), Hostile: c.Hostile,
+			Loops: c.Engine.Loops, Workers: r.Workers, Parallelism: c.Engine.Parallelism, Rules: c.Rules.String(), Hostile: c.Hostile,
 			Replicate: c.Replicate, Repeat: len(r.Runs), Salt: c.Salt},
 		Measures: *r.Median(),
 		Valid:    r.Valid(),
@@ -170,7 +171,7 @@ func linearResultOf(r *linearroad.Result) (*linearResult, error) {
 func (l *linearResult) text(w io.Writer, r *linearroad.Result) error {
 	fmt.Fprintf(w, "Linear Road, %s\n\n", l.title())
 	l.Origin.Text(w)
-	fmt.Fprintf(w, "settings     %d loops, seed %d, %s rules, %d runs, %d s warm-up\n\n", l.Loops, l.Seed, l.Rules, l.Repeat, l.Warm)
+	fmt.Fprintf(w, "settings     %s, seed %d, %s rules, %d runs, %d s warm-up\n\n", places(l.Workers, l.Loops), l.Seed, l.Rules, l.Repeat, l.Warm)
 	rate := l.Spread["reports_per_s"]
 	fmt.Fprintf(w, "throughput   %s reports/s  ±%.1f %%  (%s … %s)\n",
 		report.Number(rate.Median), 100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max))
@@ -180,6 +181,7 @@ func (l *linearResult) text(w io.Writer, r *linearroad.Result) error {
 	fmt.Fprintf(w, "memory       state %s, %.0f bytes for each of %s vehicles; process %s\n",
 		report.Bytes(l.StateBytes), l.StatePerCar, report.Count(l.Vehicles), report.Bytes(l.RSSBytes))
 	fmt.Fprintf(w, "allocations  %s per report\n", report.Number(l.AllocsPerRep))
+	writeLinks(w, l.Workers, l.LinkBytesPerRep, "report")
 	fmt.Fprintf(w, "validated    %d of %d expressways, %s\n", l.Validated, l.Xways, verdict(l.Valid))
 	return writeFaults(w, r.Validations)
 }

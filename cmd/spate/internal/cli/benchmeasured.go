@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
@@ -54,7 +53,7 @@ func (f *measuredFlags) perform(ctx context.Context, out *output, m measured) er
 	if err != nil {
 		return errors.Join(err, finishHDR(hdr, err))
 	}
-	m.settings.Progress = o.measured
+	m.settings.Progress = o.progress
 	r, err := m.run(ctx, m.settings)
 	err = o.stop(err)
 	if r == nil || len(r.Runs) == 0 {
@@ -80,6 +79,7 @@ type measuredResult struct {
 	Warm        int            `json:"warm"` // seconds of the input that are not measured
 	Pace        float64        `json:"pace"` // 0: as fast as possible
 	Loops       int            `json:"loops"`
+	Workers     int            `json:"workers"` // processes that ran the query, 0: this one
 	Parallelism map[string]int `json:"parallelism"`
 	Repeat      int            `json:"repeat"`
 	measure.Measures
@@ -95,8 +95,8 @@ func (m *measured) resultOf(r *measure.Result) (*measuredResult, error) {
 	spread, err := report.Spreads(r.Runs)
 	return &measuredResult{
 		Origin: report.OriginOf("spate.bench." + m.name + "/1"), Input: m.input, Warm: m.settings.Warm, Pace: m.settings.Engine.Pace,
-		Loops: m.settings.Engine.Loops, Parallelism: m.settings.Engine.Parallelism, Repeat: len(r.Runs), Measures: *r.Median(),
-		Valid: r.Valid(), Settings: []string{"input", "warm", "pace", "loops", "parallelism"}, Spread: spread, Runs: r.Runs,
+		Loops: m.settings.Engine.Loops, Workers: r.Workers, Parallelism: m.settings.Engine.Parallelism, Repeat: len(r.Runs), Measures: *r.Median(),
+		Valid: r.Valid(), Settings: []string{"input", "warm", "pace", "loops", "workers", "parallelism"}, Spread: spread, Runs: r.Runs,
 		Checks: r.Checks, title: m.title,
 	}, err
 }
@@ -104,7 +104,7 @@ func (m *measured) resultOf(r *measure.Result) (*measuredResult, error) {
 func (m *measuredResult) text(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s\n\n", m.title, paceText(m.Pace))
 	m.Origin.Text(w)
-	fmt.Fprintf(w, "settings     %d loops, seed %v, %d runs, %d s warm-up\n\n", m.Loops, m.Input["seed"], m.Repeat, m.Warm)
+	fmt.Fprintf(w, "settings     %s, seed %v, %d runs, %d s warm-up\n\n", places(m.Workers, m.Loops), m.Input["seed"], m.Repeat, m.Warm)
 	rate := m.Spread["tuples_per_s"]
 	fmt.Fprintf(w, "throughput   %s tuples/s  ±%.1f %%  (%s … %s), %s handled/s by all operators\n", report.Number(rate.Median),
 		100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max), report.Number(m.HandledPerS))
@@ -112,13 +112,10 @@ func (m *measuredResult) text(w io.Writer) error {
 	for _, id := range slices.Sorted(maps.Keys(m.Handled)) {
 		fmt.Fprintf(w, "handled      %s by %s\n", report.Count(m.Handled[id]), id)
 	}
-	times := map[string]linearroad.Times{}
-	for id, q := range m.ResponseMS {
-		times[id] = linearroad.Times(q)
-	}
-	writeResponses(w, "", times)
+	writeResponses(w, "", m.ResponseMS)
 	fmt.Fprintf(w, "memory       state %s, process %s\n", report.Bytes(m.StateBytes), report.Bytes(m.RSSBytes))
 	fmt.Fprintf(w, "allocations  %s per tuple\n", report.Number(m.AllocsPerTuple))
+	writeLinks(w, m.Workers, m.LinkBytesPerTuple, "tuple")
 	for i := range m.Checks {
 		fmt.Fprintf(w, "validated    %v\n", &m.Checks[i])
 	}

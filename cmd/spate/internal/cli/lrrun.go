@@ -16,9 +16,9 @@ import (
 )
 
 type runCommand struct {
-	Input   string   `required:"" placeholder:"FILE" help:"Traffic to run, as lr generate writes it."`
+	Input   string   `required:"" placeholder:"FILE" help:"Traffic to run, as lr generate writes it; workers read it by the same name."`
 	History string   `placeholder:"FILE" help:"Toll history, as lr history writes it (default: no rows, every expenditure is 0)."`
-	Out     string   `required:"" placeholder:"DIR" help:"Folder for the answers, made if it is not there."`
+	Out     string   `required:"" placeholder:"DIR" help:"Folder for the answers, made if it is not there; workers write to it by the same name."`
 	Rules   string   `default:"paper" enum:"paper,official" placeholder:"paper|official" help:"How long a cleared accident stays in force (default: paper)."`
 	SkipBad bool     `help:"Count lines that are no tuples and go on."`
 	Memory  byteSize `placeholder:"BYTES" help:"Bound on state and logs, such as 4GiB; a run that needs more fails (default: none)."`
@@ -29,7 +29,7 @@ type runCommand struct {
 // Help shows examples.
 func (runCommand) Help() string {
 	return `Answers every tuple of a file. Writes tolls.csv, accidents.csv, balances.csv and expenditures.csv, each in order of input,
-and summary.json.
+and summary.json. Workers open the files themselves: they run on this machine, or share its file system.
 
 	spate lr run --input traffic.dat --history history.csv --out results
 	spate lr run --input traffic.dat --out results --pace 20 --loops 1 --rules official`
@@ -62,7 +62,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	config.Progress = o.linear
+	config.Progress = o.progress
 	summary, err := linearroad.RunFile(ctx, config)
 	err = o.stop(err)
 	if summary == nil {
@@ -82,9 +82,10 @@ func (c *runCommand) written() []string {
 }
 
 func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
-	fmt.Fprintf(w, "%s: %s position reports in %.2f s, %s/s, %d loops, %s rules\n",
-		c.Input, report.Count(s.Reports), s.Seconds, report.Number(s.ReportsPerS), s.Loops, s.Rules)
+	fmt.Fprintf(w, "%s: %s position reports in %.2f s, %s/s, %s, %s rules\n",
+		c.Input, report.Count(s.Reports), s.Seconds, report.Number(s.ReportsPerS), places(s.Workers, s.Loops), s.Rules)
 	writeAnswers(w, &s.Performance)
+	writeLinks(w, s.Workers, s.LinkBytesPerRep, "report")
 	writeResponses(w, "type ", s.ResponseMS)
 	if s.Skipped > 0 {
 		fmt.Fprintf(w, "skipped      %s lines that are no tuples; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/fullspate/spate/bench/linearroad"
+	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/cmd/spate/internal/report"
 )
 
@@ -29,6 +30,21 @@ func writeAnswers(w io.Writer, p *linearroad.Performance) {
 		report.Count(p.TollsAboveZero), report.Count(p.Accidents), report.Count(p.Charges), report.Count(p.NonZeroBalances))
 }
 
+// places says where a query ran.
+func places(workers, loops int) string {
+	if workers == 0 {
+		return fmt.Sprintf("%d loops", loops)
+	}
+	return fmt.Sprintf("%d workers of %d loops", workers, loops)
+}
+
+// writeLinks prints what workers sent each other for each of something, if there were any.
+func writeLinks(w io.Writer, workers int, bytes float64, each string) {
+	if workers > 0 {
+		fmt.Fprintf(w, "sent         %s bytes per %s between workers\n", report.Number(bytes), each)
+	}
+}
+
 // paceText says how fast a benchmark's input was given, and what its result may be called.
 func paceText(pace float64) string {
 	switch pace {
@@ -41,7 +57,7 @@ func paceText(pace float64) string {
 }
 
 // writeResponses prints a table of response times by key, each with a prefix, or nothing if there are none.
-func writeResponses(w io.Writer, prefix string, times map[string]linearroad.Times) {
+func writeResponses(w io.Writer, prefix string, times map[string]measure.Times) {
 	if len(times) == 0 {
 		return
 	}

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/cmd/spate/internal/profile"
 	"github.com/fullspate/spate/cmd/spate/internal/progress"
@@ -77,15 +76,8 @@ func (f *profileFlags) observe(out *output, what string, pace float64) (*observe
 	return o, nil
 }
 
-// linear takes the progress of Linear Road.
-func (o *observer) linear(p linearroad.Progress) {
-	o.moved.Store(p.Moved)
-	o.slabs.Store(&p.Slabs)
-	o.bar.Set(int64(p.Fraction * barSteps))
-}
-
-// measured takes the progress of the other benchmarks.
-func (o *observer) measured(p measure.Progress) {
+// progress takes the progress of runs.
+func (o *observer) progress(p measure.Progress) {
 	o.moved.Store(p.Moved)
 	o.slabs.Store(&p.Slabs)
 	o.bar.Set(int64(p.Fraction * barSteps))
