@@ -1,0 +1,147 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/fullspate/spate/engine/auth"
+	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/reactor"
+	"github.com/fullspate/spate/wire"
+)
+
+// peer is a lane's connection to a lane of another worker. It belongs to the lane's reactor.
+type peer struct {
+	lane    *lane
+	far     far
+	host    control.Host
+	link    *link.Link
+	conn    reactor.Conn // nil while there is none
+	dialing bool
+	broken  uint64 // how often the connection was lost
+	failing error  // why it could not be made when it was last tried
+}
+
+// note is what a data connection says of itself when it is authenticated.
+type note struct {
+	Job      string `json:"job"`
+	Epoch    uint64 `json:"epoch"`
+	Worker   string `json:"worker"` // that dials
+	Loop     int    `json:"loop"`
+	FarLoop  int    `json:"far_loop"`
+	Receiver uint64 `json:"receiver"` // incarnation that is called
+}
+
+// Pauses between attempts to dial, and how long one that fails goes on before the coordinator is told.
+const (
+	dialPauseFirst = 5 * time.Millisecond
+	dialPauseMax   = 200 * time.Millisecond
+	dialTimeout    = 2 * time.Second
+	tellLostAfter  = 100 * time.Millisecond
+)
+
+// dial makes the connection, if it is for this end to make it.
+func (p *peer) dial() {
+	j := p.lane.job
+	if p.dialing || p.lane.over || p.conn != nil || p.far.worker < j.self {
+		return
+	}
+	p.dialing = true
+	j.dials.Go(func() { p.call() })
+}
+
+// call dials until there is a connection or none is wanted any more, on a goroutine of its own.
+func (p *peer) call() {
+	j := p.lane.job
+	text, err := json.Marshal(note{
+		Job: j.order.Job, Epoch: j.order.Epoch, Worker: j.w.id, Loop: p.lane.index, FarLoop: p.far.loop, Receiver: p.host.Incarnation,
+	})
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	hello := auth.Hello{Cluster: j.w.cluster, Incarnation: j.w.incarnation, Purpose: wire.PurposeData, Note: text}
+	since, told := time.Now(), false
+	for pause := dialPauseFirst; ; pause = min(2*pause, dialPauseMax) {
+		nc, _, err := j.w.dialData(j.ctx, p.host.Addr, hello)
+		if err == nil {
+			if err = p.lane.reactor.Enroll(nc, p); err == nil {
+				return
+			}
+			nc.Close()
+		}
+		if !told && time.Since(since) > tellLostAfter {
+			told = true
+			j.w.peerLost(j, p.host.Worker, err)
+		}
+		select {
+		case <-j.ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Open takes a connection over. An older one that has not ended yet is given up for it: the other end has done so.
+func (p *peer) Open(c reactor.Conn) {
+	p.dialing = false
+	if p.lane.over {
+		c.Close(nil)
+		return
+	}
+	if old := p.conn; old != nil {
+		p.conn = nil
+		p.link.Detach()
+		old.Close(fmt.Errorf("replaced by a newer connection"))
+	}
+	p.conn = c
+	p.link.Attach(c)
+	p.lane.reactor.Wake()
+}
+
+// Traffic takes over what has arrived.
+func (p *peer) Traffic(c reactor.Conn) error {
+	if c != p.conn {
+		return net.ErrClosed
+	}
+	return p.link.Traffic()
+}
+
+// Closed keeps what has been received completely and has the connection made again.
+func (p *peer) Closed(c reactor.Conn, err error) {
+	if c != p.conn {
+		return // it was replaced
+	}
+	p.conn = nil
+	p.link.Detach()
+	if p.lane.over {
+		return
+	}
+	p.broken++
+	j := p.lane.job
+	j.w.log.Warn("data connection lost", "job", j.order.Job, "peer", p.host.Worker, "loop", p.lane.index, "error", err)
+	p.dial()
+}
+
+// flush sends what there is to send. again says that it should be called soon though nothing arrives.
+func (p *peer) flush() (moved, again bool) {
+	if p.conn == nil {
+		return false, false
+	}
+	moved, again, err := p.link.Flush()
+	if err != nil {
+		p.conn.Close(err)
+	}
+	return moved, again
+}
+
+// hangUp ends the connection for good.
+func (p *peer) hangUp() {
+	if c := p.conn; c != nil {
+		p.conn = nil
+		p.link.Detach()
+		c.Close(nil)
+	}
+}
