@@ -22,6 +22,11 @@ type Config struct {
 	FrameBytes int
 	// Memory bounds slab memory (state and logs) in bytes; 0 for no bound. A job that needs more ends with an error.
 	Memory int64
+	// Pins are operators whose tasks are to be on the loops of one worker alone: its number, from 0, by operator id. A job in
+	// the calling process has worker 0.
+	Pins map[string]int
+	// Window bounds what a channel from another worker holds that is not consumed, in bytes; 0 for 256 KiB.
+	Window int64
 	// NoFuse keeps stateless operators in tasks of their own.
 	NoFuse bool
 	// SpillDir, if set, is where logs go that are full, instead of holding up those who write them.
@@ -53,6 +58,9 @@ func (c Config) Validate() error {
 	}
 	if c.FrameBytes < 0 {
 		fail("FrameBytes is %d, want 0 (64 KiB) or a positive number", c.FrameBytes)
+	}
+	if c.Window < 0 {
+		fail("Window is %d bytes, want 0 (256 KiB) or a positive number", c.Window)
 	}
 	if c.Memory < 0 {
 		fail("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory)

@@ -63,6 +63,10 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	place, err := plan.Place(make([]int, cfg.Loops), cfg.Pins)
+	if err != nil {
+		return nil, err
+	}
 	j := &Job{done: make(chan struct{})}
 	j.pool = slab.New(slab.Config{Budget: cfg.Memory, HugePages: true, Prefault: true})
 	j.dep, err = deploy.New(plan, deploy.Config{
@@ -72,19 +76,15 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	if err != nil {
 		return nil, errors.Join(err, j.pool.Close())
 	}
-	j.makeLoops(cfg)
+	j.makeLoops(cfg, place)
 	cfg.Logger.Info("job started", "graph", g.g.Name, "loops", cfg.Loops, "tasks", j.taskCount())
 	j.run(ctx, cfg)
 	return j, nil
 }
 
 // makeLoops gives each loop its tasks.
-func (j *Job) makeLoops(cfg Config) {
+func (j *Job) makeLoops(cfg Config, place [][]int) {
 	sets := make([][]*task.Task, cfg.Loops)
-	place, err := j.dep.Plan.Place(make([]int, cfg.Loops), nil)
-	if err != nil {
-		panic("BUG: without pins every task has a place: " + err.Error())
-	}
 	for u, slots := range place {
 		for i, slot := range slots {
 			sets[slot] = append(sets[slot], j.dep.Units[u][i].Task)
