@@ -235,24 +235,44 @@ func (f *fake) ends(o *control.Deploy) (list []*control.Ended) {
 // hire starts n workers and waits until they have registered.
 func (f *fake) hire(n, loops int, network string) {
 	f.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
 	for i := range n {
-		cfg := Config{Coordinator: f.addr, Secret: f.secret, Loops: loops, Programs: []engine.Program{counting}}
-		if testing.Verbose() {
-			cfg.Logger = slog.New(slog.NewTextHandler(testWriter{f.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		}
+		cfg := Config{Loops: loops}
 		if network == "unix" {
 			cfg.Listen = "unix://" + filepath.Join(f.t.TempDir(), fmt.Sprintf("%d.sock", i))
 		}
-		wg.Go(func() {
-			if err := Run(ctx, cfg); err != nil {
-				f.t.Error(err)
-			}
-		})
+		f.start(cfg)
 	}
-	f.t.Cleanup(func() { cancel(); wg.Wait() })
 	f.until(n, of[*control.Register])
+}
+
+// hireBehindProxies is hire with a proxy before each worker.
+func (f *fake) hireBehindProxies(n, loops int) (list []*proxy) {
+	f.t.Helper()
+	for i := range n {
+		path := filepath.Join(f.t.TempDir(), fmt.Sprintf("%d.sock", i))
+		p := newProxy(f.t, "unix", path)
+		list = append(list, p)
+		f.start(Config{Loops: loops, Listen: "unix://" + path, Advertise: p.addr()})
+	}
+	f.until(n, of[*control.Register])
+	return list
+}
+
+// start starts a worker that ends with the test.
+func (f *fake) start(cfg Config) {
+	cfg.Coordinator, cfg.Secret, cfg.Programs = f.addr, f.secret, []engine.Program{counting}
+	if testing.Verbose() {
+		cfg.Logger = slog.New(slog.NewTextHandler(testWriter{f.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := Run(ctx, cfg); err != nil {
+			f.t.Error(err)
+		}
+	}()
+	f.t.Cleanup(func() { cancel(); <-ended })
 }
 
 type testWriter struct{ t *testing.T }

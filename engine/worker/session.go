@@ -166,6 +166,7 @@ func (w *Worker) tell(m control.Message) {
 	}
 	if err := w.session.conn.Send(m); err != nil {
 		w.log.Warn("message to the coordinator", "type", control.Kind(m), "error", err)
+		w.session = nil
 	}
 }
 
