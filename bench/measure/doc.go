@@ -6,6 +6,17 @@
 //
 //	Benchmark (source, query, reference) ── Run ──▶ Result: Measures and a Check for each run, in order
 //
+// A run is an engine.Program: the graph is built from Params, by the calling process or by workers, and nothing but JSON
+// goes between the caller and those who run it.
+//
+//	Run ─ Watch ── Params (JSON) ──▶ engine.Runner ─▶ in each process: Program.Build: source, query, sink tasks
+//	         ▲                                              │ told (JSON): count, packed answers, Responses
+//	         ├────────────── Stats, while it runs ──────────┤
+//	         └────────────── Results, at the end ◀──────────┘ merged by Gather
+//
+// Watch, Gather, Responses, Median and WriteHDR serve other benchmarks as well. What is measured are sums over the processes
+// that run the job, so that a worker's allocations and processor time count like those of a loop.
+//
 // Response times run from the moment at which an answer was due, in real time by the run's pace, to the one at which the
 // sink had it; without a pace there are none. Answers that the end of the input brought about before they were due are
 // not timed.
@@ -15,7 +26,9 @@
 //
 //	a − extra = r − missing      wrong ≤ a − extra
 //
-// Progress functions are called by the goroutine that called Run, results belong to who called it. The package does not
-// know what a query computes, and it holds all answers of all runs in memory: a benchmark with more than fit is run
-// without validation.
+// A run ends when all that is to be told of it is there: what packing the answers takes is measured too.
+//
+// Progress functions are called by the goroutine that called Run, results belong to who called it. Sinks are opened, and
+// results taken, by whoever runs the job. The package does not know what a query computes, and it holds all answers of all
+// runs in memory: a benchmark with more than fit, or than a worker can tell in one message, is run without validation.
 package measure

@@ -6,12 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"go.uber.org/goleak"
 
 	"github.com/fullspate/spate/engine"
-	"go.uber.org/goleak"
+	"github.com/fullspate/spate/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -222,4 +228,145 @@ func TestSourceContinues(t *testing.T) {
 	if _, ok := again.Peek(); ok {
 		t.Error("a record is announced after the end")
 	}
+}
+
+func TestResponsesRoundTrip(t *testing.T) {
+	r := NewResponses()
+	for i := range 1000 {
+		r.Record(time.Duration(i*i) * time.Microsecond)
+	}
+	r.Record(-time.Second)
+	r.Record(2 * time.Hour)
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := new(Responses)
+	if err := json.Unmarshal(text, again); err != nil {
+		t.Fatal(err)
+	}
+	if !again.h.Equals(r.h) || again.Count() != 1002 || again.Times() != r.Times() || r.Times().Max < 3.5e6 {
+		t.Errorf("%+v came back as %+v", r.Times(), again.Times())
+	}
+	r.Merge(again)
+	if r.Count() != 2004 {
+		t.Errorf("%d after merging", r.Count())
+	}
+	other := Responses{hdrhistogram.New(1, 10, 1)}
+	text, err = json.Marshal(&other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{string(text), `""`, `"AAAAAAAAAAAA"`, `7`} {
+		if err := json.Unmarshal([]byte(bad), again); err == nil {
+			t.Errorf("%s was taken for response times", bad)
+		}
+	}
+}
+
+// TestToldRoundTrip merges what two processes tell.
+func TestToldRoundTrip(t *testing.T) {
+	of := func(worker string, response *Responses, ticks ...tick) engine.Result {
+		p, err := pack(ticks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(told{Count: int64(len(ticks)), Answers: []packed{p}, Response: response})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine.Result{Worker: worker, Name: AnswersResult, Data: data}
+	}
+	timed := NewResponses()
+	timed.Record(time.Millisecond)
+	want := []tick{{1}, {1 << 63}, {7}}
+	results := []engine.Result{of("w1", timed, want[:2]...), {Worker: "w2", Name: "else", Data: json.RawMessage("[")}, of("w2", timed, want[2:]...)}
+	all, err := Gather(results, AnswersResult, (*told).merge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &trial[int, tick]{benchmark: new(Benchmark[int, tick])}
+	if err := tr.take(all); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(tr.answers, want) || tr.measures.Answers != 3 || tr.response.Count() != 2 {
+		t.Errorf("%v, %+v, %d timed", tr.answers, tr.measures, tr.response.Count())
+	}
+	results[0].Data = results[0].Data[1:]
+	if _, err := Gather(results, AnswersResult, (*told).merge); err == nil || !strings.Contains(err.Error(), "worker w1") {
+		t.Errorf("a result that is cut: %v", err)
+	}
+	p, err := pack(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []packed{p, []byte("no zstd")} {
+		if _, err := unpack[[2]uint64](nil, bad); err == nil {
+			t.Errorf("%q was taken for answers", bad)
+		}
+	}
+}
+
+// scripted is a job on two workers that has been watched before: each call of Stats takes the next step.
+type scripted struct {
+	steps []engine.Stats
+	done  chan struct{}
+}
+
+func (s *scripted) Stats() engine.Stats {
+	now := s.steps[0]
+	if len(s.steps) > 1 {
+		s.steps = s.steps[1:]
+	} else {
+		close(s.done)
+	}
+	return now
+}
+func (s *scripted) Done() <-chan struct{}    { return s.done }
+func (s *scripted) Wait() error              { <-s.done; return nil }
+func (s *scripted) Drain()                   {}
+func (s *scripted) Cancel()                  {}
+func (s *scripted) Results() []engine.Result { return nil }
+func (s *scripted) Start(context.Context, engine.Program, json.RawMessage, engine.Config) (engine.Running, error) {
+	return s, nil
+}
+
+// TestWatchSumsOverWorkers lets the second worker report late, and after the measurement has begun.
+func TestWatchSumsOverWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := func(second, tuples int, bytes uint64, processes ...engine.ProcessStats) engine.Stats {
+			tasks := []engine.TaskStats{{Operator: "src", TuplesIn: uint64(tuples), Position: wire.TimerTime(uint64(second) * 1000), StateBytes: 5}}
+			return engine.Stats{Tasks: tasks, Processes: processes, Links: engine.LinkStats{BytesOut: bytes}}
+		}
+		p := func(worker string, mallocs uint64, cpu time.Duration) engine.ProcessStats {
+			return engine.ProcessStats{Worker: worker, Mallocs: mallocs, CPU: cpu, RSSBytes: 100}
+		}
+		job := &scripted{done: make(chan struct{}), steps: []engine.Stats{
+			{},
+			at(0, 0, 0, p("w1", 500, 5)),
+			at(10, 1000, 70, p("w1", 600, 6)),
+			at(20, 2000, 90, p("w1", 700, 8), p("w2", 9000, 90)),
+			at(30, 3000, 570, p("w1", 800, 9), p("w2", 9100, 96)),
+		}}
+		var seen []Progress
+		w := &Watch{Operator: "src", Warm: 10 * time.Second, Length: 30 * time.Second, Look: func(p Progress) { seen = append(seen, p) }}
+		began := time.Now()
+		if err := w.Run(context.Background(), job, engine.Program{}, nil, engine.Config{}); err != nil {
+			t.Fatal(err)
+		}
+		job.done = make(chan struct{}) // it is closed whenever the last step is seen
+		took := time.Since(began).Seconds() - 2*awaitEvery.Seconds()
+		want := Part{Tuples: 2000, AllHandled: 2000, Seconds: took, Mallocs: 300, CPU: 9, LinkBytes: 500, StateBytes: 5, RSSBytes: 200,
+			Handled: map[string]int64{"src": 3000}, Workers: 2}
+		if got := w.Measured(); !reflect.DeepEqual(got, want) {
+			t.Errorf("measured %+v, want %+v", got, want)
+		}
+		var fractions []float64
+		for _, p := range seen {
+			fractions = append(fractions, p.Fraction)
+		}
+		if !slices.Equal(fractions, []float64{0, 1.0 / 3, 2.0 / 3, 1}) || !seen[0].Warming || seen[1].Warming {
+			t.Errorf("progress %+v", seen)
+		}
+	})
 }

@@ -291,7 +291,7 @@ func TestBenchLinear(t *testing.T) {
 	ran.want(t, 0)
 	o := ran.object(t, "spate.bench.lr/1")
 	for _, name := range strings.Fields("schema version commit go machine seed xways pace loops reports seconds reports_per_s answers tolls_above_zero " +
-		"accidents charges unanswered_type4 validated_xways valid state_bytes rss_bytes allocs_per_report from to warm parallelism spread runs") {
+		"accidents charges unanswered_type4 validated_xways valid state_bytes rss_bytes allocs_per_report response_ms workers link_bytes_per_report from to warm parallelism spread runs") {
 		if _, ok := o[name]; !ok {
 			t.Errorf("the result lacks %s", name)
 		}

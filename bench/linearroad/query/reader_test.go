@@ -170,4 +170,13 @@ func TestHistoryReader(t *testing.T) {
 	if _, err := open(engine.Offset{Place: 1 << 20}); !errors.Is(err, io.EOF) {
 		t.Errorf("opened behind the end: %v", err)
 	}
+	short, err := openRows(path, time.Millisecond, engine.Offset{Place: rowsPerMilli - 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer short.Close()
+	block := make([]engine.Record[history.Row], 10)
+	if n, err := short.Read(block); n != 2 || err == nil || !strings.Contains(err.Error(), "16000 rows") {
+		t.Errorf("%d rows within the millisecond that is left, %v", n, err)
+	}
 }

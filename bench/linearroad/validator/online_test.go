@@ -132,3 +132,28 @@ func TestSampleOfRun(t *testing.T) {
 		t.Errorf("a balance below what was charged:\n%v", r)
 	}
 }
+
+// TestTapsEndTheValidation closes all taps: the validator's goroutine ends though nobody asks for the report (see TestMain),
+// and those who ask later get it.
+func TestTapsEndTheValidation(t *testing.T) {
+	input := synthetic(3, 4)
+	opt := onlineOptions(input, true)
+	answers := answersTo(t, input, opt.Options)
+	for _, asked := range []bool{false, true} {
+		o, err := NewOnline(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle, busy := o.Tap(), o.Tap()
+		idle.Close()
+		idle.Close()
+		busy.Observe(answers)
+		busy.Close()
+		if !asked {
+			continue
+		}
+		if r := o.Finish(); !r.Valid() || r.Tuples != int64(len(input)) {
+			t.Errorf("%v", r)
+		}
+	}
+}
