@@ -82,11 +82,11 @@ func (p *proxy) cut() {
 
 // Data connections that break again and again, in the middle of whatever they carry, change nothing.
 func TestCutConnections(t *testing.T) {
-	s := settings{Rows: 60_000, Splits: 4, Keys: 500}
+	s := settings{Rows: 40_000, Splits: 4, Keys: 500}
 	want := embedded(t, s)
 	f := newFake(t, "tcp://127.0.0.1:0")
 	proxies := f.hireBehindProxies(3, 1)
-	o := f.order("j1", s, control.JobConfig{LogBytes: 64 << 10, FrameBytes: 2 << 10, Window: 8 << 10}, nil)
+	o := f.order("j1", s, control.JobConfig{LogBytes: 64 << 10, FrameBytes: 2 << 10, Window: 32 << 10}, nil)
 	f.deploy(o)
 	f.begin(o)
 	over, stopped := make(chan struct{}), make(chan struct{})

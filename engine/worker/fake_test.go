@@ -86,7 +86,7 @@ func (f *fake) attend(nc net.Conn) {
 	f.workers[id] = &member{r, c}
 	epoch := f.epoch
 	f.mu.Unlock()
-	if c.Send(&control.Registered{Worker: id, Cluster: f.cluster, Epoch: epoch, Heartbeat: 20 * time.Millisecond, Report: 30 * time.Millisecond}) != nil {
+	if c.Send(&control.Registered{Worker: id, Cluster: f.cluster, Epoch: epoch, Heartbeat: 20 * time.Millisecond, Report: 200 * time.Millisecond}) != nil {
 		return
 	}
 	f.from <- said{id, m}
@@ -112,7 +112,7 @@ func (f *fake) stop() {
 // until waits for a message that ok accepts, of every worker in turn, and returns the last.
 func (f *fake) until(n int, ok func(said) bool) (last said) {
 	f.t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(time.Minute)
 	for n > 0 {
 		select {
 		case m := <-f.from:
