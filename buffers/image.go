@@ -100,6 +100,7 @@ func (l *Log) place(frame []byte) {
 	}
 	copy(tail.mem[tail.used:], frame)
 	l.queue.live += int64(tail.add(len(frame), wire.HeaderOf(frame).Last))
+	l.sealed++
 	l.account()
 }
 

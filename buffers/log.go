@@ -20,6 +20,7 @@ type Log struct {
 	trim     wire.Time // everything below is forgotten
 	last     wire.Time // of the last sealed tuple
 	frontier wire.Time // as published
+	sealed   uint64    // frames, so far
 	cursors  []*Cursor
 	spill    spiller
 
@@ -59,12 +60,16 @@ func (l *Log) reset() {
 	l.open = openFrame{stride: uintptr(l.cfg.PayloadSize) + wire.TupleHeader}
 	l.queue = newQueue()
 	l.account()
-	l.trim, l.last, l.frontier = 0, 0, 0
+	l.trim, l.last, l.frontier, l.sealed = 0, 0, 0, 0
 	l.pub = new(published) // closed cursors may still hold the old one
 }
 
 // Frontier is the last published frontier.
 func (l *Log) Frontier() wire.Time { return l.frontier }
+
+// Sealed counts the frames that became visible so far. A reader on the writer's own goroutine that has read so many need not
+// ask its cursor for another.
+func (l *Log) Sealed() uint64 { return l.sealed }
 
 // Ended returns where the channel ends, once End was called.
 func (l *Log) Ended() (wire.Time, bool) {
@@ -166,6 +171,7 @@ func (l *Log) sealOpen(frontier wire.Time) {
 	l.last = last
 	l.open.close()
 	l.queue.live += int64(tail.add(len(frame), last))
+	l.sealed++
 	if last < l.trim {
 		l.queue.trim(l.trim) // emitted again by a task that was restored: nobody will ask for it
 	}

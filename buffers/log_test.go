@@ -324,6 +324,35 @@ func TestSmallFrames(t *testing.T) {
 // TestHandOver has a writer and a reader on two goroutines, with a few slabs
 // that are used again and again, and a reader that holds on to frames for a
 // while and compares them when it lets go.
+// TestSealed holds the count of frames against what a cursor gives.
+func TestSealed(t *testing.T) {
+	cfg := Config{PayloadSize: 8, FrameBytes: 256, Pool: newPool(t)}
+	l := newLog(t, cfg)
+	c, err := l.OpenCursor(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := uint64(0)
+	for i := range 40 {
+		fill(l, wire.Time(100*i), i%15)
+		for _, ok := c.Next(); ok; _, ok = c.Next() {
+			read++
+		}
+		if l.Sealed() != read {
+			t.Fatalf("%d frames are sealed, the cursor gave %d", l.Sealed(), read)
+		}
+	}
+	_, image := contents(t, l, 0)
+	c.Close()
+	loaded := newLog(t, cfg)
+	if err := loaded.Load(0, l.Frontier(), image); err != nil || loaded.Sealed() != read || read < 40 {
+		t.Errorf("%d frames after loading %d: %v", loaded.Sealed(), read, err)
+	}
+	if l.Clear(); l.Sealed() != 0 {
+		t.Errorf("%d frames in an empty log", l.Sealed())
+	}
+}
+
 func TestHandOver(t *testing.T) {
 	for _, spill := range []bool{false, true} {
 		for _, onAck := range []bool{true, false} {
