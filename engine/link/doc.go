@@ -1,0 +1,66 @@
+// Package link is what two loops of different processes say to each other: all channels between them, in both directions,
+// over one connection. It does no I/O and starts nothing: whoever drives it (a reactor, a test's network in memory) hands it
+// a connection, tells it when bytes have arrived, and flushes it at the end of a turn.
+//
+//	sending loop                                                              receiving loop
+//	task ── Append ─▶ log ─▶ cursor ─▶ turn ═══ Writev ═══▶ Traffic ─▶ chunk ─▶ Feed ── Next ─▶ task
+//	                   ▲      slices of the log's slabs       read where it stays     │
+//	                   └── Ack, credit ◀═══════════ acks ◀═══════════════════════ Ack ┘
+//
+// Messages are those of wire.Envelope. A turn says, in this order, as far as there is anything to say:
+//
+//	open        what is wanted of each channel: once on each connection
+//	acks        what was consumed, and how many bytes may come: where frames were outstanding, and at the end
+//	frontiers   of tasks whose input's end has become known, before any frame can carry a frontier beyond it
+//	frames      one of each channel in turn, as far as credit and the bounds of a turn go
+//	frontiers   of tasks that have moved: one group for each upstream task, with the channels that lag behind as exceptions
+//
+// # Invariants
+//
+// Of each channel:
+//
+//   - τ of one frame ≤ τ of the next; told frontier ≤ first unsent τ, and ≤ the log's frontier
+//   - acknowledged ≤ the task's position ≤ frontier received ≤ frontier told
+//   - received and not consumed ≤ window + one frame + the rest of one τ: see window
+//   - a frontier goes whatever the credit; an end of the input goes before every frontier beyond it
+//   - a group's frontier holds for a channel only once the sender has named it on the connection
+//
+// # Deadlock
+//
+// A task that stands at p with less than the τ of p can only go on when the rest comes. So that a full window does not keep
+// it away, what is held does not count against the window once all of it is of the time that was acknowledged: the sender
+// is granted a whole window again. Together with frontiers that need no credit, the task with the least position can always
+// go on, as it can without links in between.
+//
+// # Memory
+//
+// Frames are written from where they lie in the log's slabs, which stay as they are until the peer has acknowledged them:
+// the cursor holds them. They are received into chunks, slabs of one channel that small frames share, are verified there,
+// and are read in place by the task; a chunk is used again when the last of its frames lies below what the task has
+// acknowledged. Without data a channel has no memory at all. In steady state nothing is allocated, for frames, tuples or
+// frontiers.
+//
+// # Connections that break
+//
+// Attach gives a link a further connection after Detach. The receiver keeps what was complete, and asks for each channel from
+// its frontier on, or from the last tuple that it has, if that is beyond: as many tuples of that time as it has are passed
+// over when they come again. So the task notices nothing, whatever the byte at which the connection broke. A peer that has
+// lost what it had, asks below what it has acknowledged, or does not send again what it had sent, is refused; so is one that
+// asks below the log's trim point. A peer that was replaced by another incarnation wants another link.
+//
+// # Bytes from outside
+//
+// Lengths are judged before there is memory for what they announce, then credit, then the checksum, then the fields. What
+// is wrong becomes a *ProtocolError with peer, channel and offset; the peer is told in a fault, and the connection is of no
+// use any more. It never costs more than the connection.
+//
+// # Who calls what
+//
+// Everything, of a Link and of its Feeds, is for the goroutine of its loop, to which the logs and the consuming tasks belong
+// too. The pool of slabs may be shared.
+//
+// # What it does not do
+//
+// It does not dial, authenticate, time out or dial again; it does not know which task a channel leads to, nor who replaces
+// whom; it wakes nobody. Package linktest has the suite that every transport has to pass.
+package link

@@ -1,0 +1,156 @@
+package link
+
+import (
+	"errors"
+
+	"github.com/fullspate/spate/wire"
+)
+
+// handle does what a message other than a frame says.
+func (l *Link) handle(body []byte) error {
+	switch l.reader.env.Kind {
+	case wire.EnvelopeFrontiers:
+		return l.hearFrontiers(body)
+	case wire.EnvelopeAcks:
+		return l.hearAcks(body)
+	case wire.EnvelopeOpen:
+		return l.hearOpens(body)
+	}
+	return &FaultError{Peer: l.cfg.Peer, Reason: wire.FaultText(body)}
+}
+
+// hearFrontiers moves the frontiers of the channels that come from the peer.
+func (l *Link) hearFrontiers(body []byte) error {
+	for rest := body; len(rest) > 0; {
+		off := len(body) - len(rest)
+		g, next, err := wire.ParseFrontierGroup(rest)
+		if err != nil {
+			return at(NoChannel, off, err)
+		}
+		up := l.upstreamOf[g.Task]
+		if up == nil {
+			return misusef(NoChannel, off, "frontier of task %d, which does not lead here", g.Task)
+		}
+		if err := up.judge(g, off); err != nil {
+			return err
+		}
+		rest = next
+		for range g.Exceptions {
+			off := len(body) - len(rest)
+			var e wire.FrontierException
+			if e, rest, err = wire.ParseFrontierException(rest); err != nil {
+				return at(NoChannel, off, err)
+			}
+			if err := l.except(up, e, off); err != nil {
+				return err
+			}
+		}
+		up.round++
+		up.front, up.high = g.Frontier, max(up.high, g.Frontier)
+	}
+	return nil
+}
+
+// judge looks at what is said of an upstream task, and takes over where its input ends.
+func (up *upstream) judge(g wire.FrontierGroup, off int) error {
+	switch {
+	case g.Ending && up.ending && g.End != up.end:
+		return misusef(NoChannel, off, "the input of task %d ends at %v, before it was %v", g.Task, g.End, up.end)
+	case g.Ending && !up.ending && up.high > g.End:
+		return misusef(NoChannel, off, "the input of task %d ends at %v, told after the frontier %v", g.Task, g.End, up.high)
+	case g.Frontier < up.front:
+		return misusef(NoChannel, off, "frontier of task %d goes back from %v to %v", g.Task, up.front, g.Frontier)
+	case g.Frontier == wire.TimeMax && !g.Ending && !up.ending:
+		return misusef(NoChannel, off, "task %d is at its end, but where its input ends was not told", g.Task)
+	}
+	if g.Ending {
+		up.end, up.ending = g.End, true
+	}
+	return nil
+}
+
+// except gives a channel a frontier of its own for the coming round of its upstream task.
+func (l *Link) except(up *upstream, e wire.FrontierException, off int) error {
+	f := l.feedOf[e.Channel]
+	switch ch := int(e.Channel); {
+	case f == nil || f.up != up:
+		return misusef(ch, off, "frontier of a channel that does not lead here from task %d", up.task)
+	case f.apart == up.round+1:
+		return misusef(ch, off, "named twice in one group")
+	case e.Frontier < f.Poll():
+		return misusef(ch, off, "frontier goes back from %v to %v", f.Poll(), e.Frontier)
+	case e.Frontier == wire.TimeMax && !up.ending:
+		return misusef(ch, off, "the channel is at its end, but where the input ends was not told")
+	}
+	f.named, f.apart = true, up.round+1
+	f.advance(e.Frontier)
+	return nil
+}
+
+// hearAcks hears what the peer has consumed of the channels that lead to it.
+func (l *Link) hearAcks(body []byte) error {
+	for rest := body; len(rest) > 0; {
+		off := len(body) - len(rest)
+		var e wire.AckEntry
+		var err error
+		if e, rest, err = wire.ParseAckEntry(rest); err != nil {
+			return at(NoChannel, off, err)
+		}
+		c := l.outOf[e.Channel]
+		if c == nil {
+			return misusef(int(e.Channel), off, "acknowledgement of a channel that does not lead there")
+		}
+		ended := c.acked == wire.TimeMax
+		if err := c.ack(e); err != nil {
+			return within(err, off)
+		}
+		if c.acked == wire.TimeMax && !ended {
+			l.going--
+		}
+	}
+	return nil
+}
+
+// hearOpens hears what the peer wants.
+func (l *Link) hearOpens(body []byte) error {
+	for rest := body; len(rest) > 0; {
+		off := len(body) - len(rest)
+		var e wire.OpenEntry
+		var err error
+		if e, rest, err = wire.ParseOpenEntry(rest); err != nil {
+			return at(NoChannel, off, err)
+		}
+		c := l.outOf[e.Channel]
+		if c == nil {
+			return misusef(int(e.Channel), off, "a channel is wanted that does not lead there")
+		}
+		if err := c.begin(e); err != nil {
+			return within(err, off)
+		}
+	}
+	return nil
+}
+
+// within moves a misuse to the entry that it is in.
+func within(err error, off int) error {
+	if m := (*misuse)(nil); errors.As(err, &m) {
+		m.offset += off
+	}
+	return err
+}
+
+// refuse ends the use of the connection: it makes an error to return out of what went wrong, and tells the peer, unless it
+// was the peer that told us.
+func (l *Link) refuse(err error) error {
+	channel := 0
+	if m := (*misuse)(nil); errors.As(err, &m) {
+		offset := uint64(int64(l.reader.start) + int64(m.offset))
+		err = &ProtocolError{Peer: l.cfg.Peer, Channel: m.channel, Offset: offset, Reason: m.reason}
+		channel = max(m.channel, 0)
+	}
+	if f := (*FaultError)(nil); !errors.As(err, &f) {
+		// Whether it can still be written makes no difference: the connection is closed next.
+		_, _ = l.conn.Writev([][]byte{wire.AppendFault(nil, uint32(channel), err.Error())})
+	}
+	return err
+}

@@ -1,0 +1,278 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// Conn is a connection as a link sees it. The link calls it on its loop's goroutine, and only from its own methods.
+type Conn interface {
+	// Read takes what has arrived, at most len(p) bytes: 0 if there is nothing. It does not wait.
+	Read(p []byte) (int, error)
+	// Buffered is the number of bytes that have arrived and not been read.
+	Buffered() int
+	// Writev takes all of bufs, at most 512 slices: what the kernel does not take is copied. It may change the elements of
+	// bufs, but not the bytes that they refer to. It does not wait, and keeps nothing of bufs.
+	Writev(bufs [][]byte) (int, error)
+	// Pending is the number of bytes that Writev has taken and the kernel has not.
+	Pending() int
+}
+
+const (
+	windowDefault    = 256 << 10          // four default frames: one under way, one being consumed, and slack for both
+	frameMaxDefault  = slab.RegionSize    // the largest payload that a log takes fits, with headers, and lies in one slab
+	turnDefault      = 1 << 20            // enough for large writes, little enough for the next turn's frontiers not to wait
+	pendingDefault   = 64 << 10           // a frame that the kernel has not taken
+	frameMaxLimit    = wire.BytesMax / 16 // what a peer may make us reserve is bounded whatever the configuration
+	frameMaxLeast    = 4 << 10
+	windowBytesLeast = 1
+)
+
+// Config says how a link is made. Pool must be set.
+type Config struct {
+	// Pool gives the slabs that frames are received into.
+	Pool *slab.Pool
+	// Owner is the name under which the pool accounts for them.
+	Owner string
+	// Peer names the other end in errors and logs.
+	Peer string
+	// Window is how many bytes of frames each incoming channel may hold that are not consumed; 0 for 256 KiB. A frame, and
+	// the rest of a τ that has begun, may come beyond.
+	Window int64
+	// FrameBytesMax is the largest frame that is received, 4 KiB to 64 MiB; 0 for 2 MiB, more than a log ever makes.
+	FrameBytesMax int
+	// TurnBytes bounds the frames of one Flush; the last may exceed it. 0 for 1 MiB.
+	TurnBytes int
+	// PendingBytesMax is how many bytes may wait for the kernel before Flush adds to them; 0 for 64 KiB.
+	PendingBytesMax int
+	// Logger is told of connections at level debug; nil for nobody.
+	Logger *slog.Logger
+}
+
+// Validate reports every problem of the configuration at once.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("link: "+format, args...)) }
+	if c.Pool == nil {
+		bad("Pool is nil, want a slab pool")
+	}
+	if c.Window < 0 {
+		bad("Window is %d bytes, want 0 or %d or more", c.Window, windowBytesLeast)
+	}
+	if n := c.FrameBytesMax; n != 0 && (n < frameMaxLeast || n > frameMaxLimit) {
+		bad("FrameBytesMax is %d, want 0 or %d to %d", n, frameMaxLeast, frameMaxLimit)
+	}
+	if c.TurnBytes < 0 {
+		bad("TurnBytes is %d, want 0 or more", c.TurnBytes)
+	}
+	if c.PendingBytesMax < 0 {
+		bad("PendingBytesMax is %d, want 0 or more", c.PendingBytesMax)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Window == 0 {
+		c.Window = windowDefault
+	}
+	if c.FrameBytesMax == 0 {
+		c.FrameBytesMax = frameMaxDefault
+	}
+	if c.TurnBytes == 0 {
+		c.TurnBytes = turnDefault
+	}
+	if c.PendingBytesMax == 0 {
+		c.PendingBytesMax = pendingDefault
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Stats counts what a link has carried since it was made, over all its connections.
+type Stats struct {
+	BytesOut, BytesIn       uint64 // everything, envelopes included
+	MessagesOut, MessagesIn uint64
+	FramesOut, FramesIn     uint64
+	TuplesOut, TuplesIn     uint64
+	Starved                 uint64 // turns that found a frame for which the peer had granted no credit
+}
+
+// Link is what two loops say to each other: the channels between them, in both directions, over one connection at a time.
+// All methods, and those of its Feeds, are for the goroutine of its loop, to which the logs belong as well.
+type Link struct {
+	cfg   Config
+	conn  Conn
+	err   error // what has made the connection useless
+	going int   // channels that have not come to their end
+	stats Stats
+
+	outgoings
+	incomings
+	reader reader
+	batch  batch
+}
+
+// outgoings are the channels that lead to the peer.
+type outgoings struct {
+	outs   []*outgoing
+	groups []*group
+	outOf  map[uint32]*outgoing // by channel
+	ready  []*outgoing          // that have a frame that may go, this turn
+	first  int                  // index of the one that comes first in the next turn
+}
+
+// incomings are the channels that come from the peer.
+type incomings struct {
+	feeds      []*Feed
+	feedOf     map[uint32]*Feed     // by channel
+	upstreamOf map[uint32]*upstream // by task
+	opening    []*Feed              // to be asked for
+	owing      []*Feed              // to be acknowledged
+	memory     memory
+}
+
+// New makes a link without channels and without a connection. It panics if the configuration is not valid.
+func New(cfg Config) *Link {
+	if err := cfg.Validate(); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	l := &Link{cfg: cfg.withDefaults()}
+	l.outOf = make(map[uint32]*outgoing)
+	l.feedOf = make(map[uint32]*Feed)
+	l.upstreamOf = make(map[uint32]*upstream)
+	l.memory = memory{pool: cfg.Pool, owner: cfg.Pool.Owner(cfg.Owner)}
+	l.reader.next()
+	return l
+}
+
+// Send declares a channel that leads to the peer: what is written to log, by the task with the given number. It must be
+// declared before the peer can ask for it, that is before Attach. The logs of one task are expected to be published
+// together, as tasks do.
+func (l *Link) Send(channel, task uint32, log *buffers.Log) {
+	if l.outOf[channel] != nil {
+		panic(fmt.Sprintf("BUG: channel %d to %s declared twice", channel, l.cfg.Peer))
+	}
+	var g *group
+	for _, other := range l.groups {
+		if other.task == task {
+			g = other
+		}
+	}
+	if g == nil {
+		g = &group{task: task}
+		l.groups = append(l.groups, g)
+	}
+	c := &outgoing{channel: channel, index: len(l.outs), group: g, log: log}
+	g.outs = append(g.outs, c)
+	l.outs = append(l.outs, c)
+	l.outOf[channel] = c
+	l.going++
+}
+
+// Receive declares a channel that comes from the peer's task with the given number, and returns its end. It is asked for
+// with the next Flush.
+func (l *Link) Receive(channel, task uint32, spec ChannelSpec) *Feed {
+	if l.feedOf[channel] != nil {
+		panic(fmt.Sprintf("BUG: channel %d from %s declared twice", channel, l.cfg.Peer))
+	}
+	up := l.upstreamOf[task]
+	if up == nil {
+		up = &upstream{task: task}
+		l.upstreamOf[task] = up
+	}
+	f := &Feed{link: l, channel: channel, spec: spec, up: up, front: spec.From, acked: spec.From}
+	f.store = store{memory: &l.memory, most: chunkBytesFor(l.cfg.Window)}
+	l.feeds = append(l.feeds, f)
+	l.feedOf[channel] = f
+	if l.conn != nil {
+		l.opening = append(l.opening, f)
+	}
+	l.going++
+	return f
+}
+
+// Attach gives the link a connection, which must be fresh: nothing has been written to it or read from it. Every incoming
+// channel is asked for, from where it stands, with the next Flush.
+func (l *Link) Attach(c Conn) {
+	if l.conn != nil {
+		panic("BUG: a link to " + l.cfg.Peer + " that has a connection was given another")
+	}
+	l.conn = c
+	l.opening = append(l.opening[:0], l.feeds...)
+	l.cfg.Logger.Debug("link attached", "peer", l.cfg.Peer, "in", len(l.feeds), "out", len(l.outs), "going", l.going)
+}
+
+// Detach takes the connection away: it is lost, or was given up. A frame that has come in part is dropped; what is complete
+// stays, and can be consumed meanwhile. Without a connection it does nothing.
+func (l *Link) Detach() {
+	if l.conn == nil {
+		return
+	}
+	l.conn, l.err = nil, nil
+	l.reader.reset()
+	for _, c := range l.outs {
+		c.detach()
+	}
+	for _, g := range l.groups {
+		g.endTold = false
+	}
+	for _, f := range l.feeds {
+		f.detach()
+	}
+	for _, up := range l.upstreamOf {
+		up.front = 0
+	}
+	l.cfg.Logger.Debug("link detached", "peer", l.cfg.Peer)
+}
+
+// Traffic takes over everything that has arrived. After an error the connection is of no use and is to be closed: it may be
+// a *ProtocolError, of which the peer has been told; a *FaultError, in which the peer tells why it gives up; one that wraps
+// a *buffers.TrimmedError if the peer wants what is not there any more; the pool's, if there is no memory; or the
+// connection's own. Later calls return it again.
+func (l *Link) Traffic() error {
+	if l.conn == nil || l.err != nil {
+		return l.err
+	}
+	before := l.reader.offset
+	err := l.read()
+	l.stats.BytesIn += l.reader.offset - before
+	if err != nil {
+		l.err = l.refuse(err)
+	}
+	return l.err
+}
+
+// Flush sends what there is to say, in one write: what is wanted, what is consumed, frames as far as credit goes, frontiers.
+// moved says that there was something; again, that there is more, for which the connection or the turn had no room: then it
+// is to be called again soon, though nothing arrives. An error is the connection's own, or a log's that could not be read.
+func (l *Link) Flush() (moved, again bool, err error) {
+	if l.conn == nil || l.err != nil {
+		return false, false, l.err
+	}
+	if moved, again, err = l.turn(); err != nil {
+		l.err = l.refuse(err)
+	}
+	return moved, again, l.err
+}
+
+// Done says that every channel, in both directions, has come to its end, and that it is acknowledged. The peer may not have
+// heard the last acknowledgement yet: if the connection breaks, it has to be made again until the peer is done too.
+func (l *Link) Done() bool { return l.going == 0 }
+
+// Stats returns the counters.
+func (l *Link) Stats() Stats { return l.stats }
+
+// Close gives back all memory. The link and its Feeds must not be used any more.
+func (l *Link) Close() {
+	l.Detach()
+	for _, f := range l.feeds {
+		f.close()
+	}
+}
