@@ -15,6 +15,7 @@ const (
 	amnesia           // operator objects are built again
 	hold              // a task is held at a time, or let go
 	crash             // tasks are lost, or come back
+	transfer          // something happens to a connection between workers
 	actions
 )
 
@@ -41,6 +42,12 @@ func (w *world) act(kind int) error {
 			l = w.links[w.rand.IntN(len(w.links))]
 		}
 		moved, err := l.act(w.rand)
+		if moved {
+			w.moves++
+		}
+		return err
+	case transfer:
+		moved, err := w.net.act(w.rand)
 		if moved {
 			w.moves++
 		}

@@ -16,6 +16,8 @@ type Config struct {
 	Seed uint64
 	// NoCrash keeps tasks from being lost, NoAmnesia operator objects from being forgotten.
 	NoCrash, NoAmnesia bool
+	// NoNetwork keeps all tasks in one process.
+	NoNetwork bool
 	// ParallelismMax bounds the number of tasks of an operator; 0 for 4.
 	ParallelismMax int
 	// StepsMax ends a run that takes too many decisions; 0 for 20 million.
@@ -50,6 +52,8 @@ type Report struct {
 	Restores    int    // tasks that were lost and came back
 	Amnesias    int    // operator objects that were built again
 	Asked       int    // checkpoints that a log asked for
+	Workers     int    // over which the tasks were spread; 0: they were in one process
+	Cuts        int    // connections between workers that broke
 	Digest      uint64 // of all decisions: equal for equal schedules
 	Results     Results
 }

@@ -43,7 +43,12 @@ type message struct {
 
 // feed makes the link for a channel that is being opened.
 func (w *world) feed(dl deploy.Link, cur *buffers.Cursor) task.Feed {
-	return w.link(w.node(dl.From), w.node(dl.To), dl.Port, cur)
+	from, to := w.node(dl.From), w.node(dl.To)
+	if from.worker != to.worker {
+		cur.Close() // the log is read by the connection's
+		return w.net.feed(dl, from, to)
+	}
+	return w.link(from, to, dl.Port, cur)
 }
 
 func (w *world) link(from, to *node, port int, cur *buffers.Cursor) *link {

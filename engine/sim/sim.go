@@ -88,6 +88,9 @@ func (w *world) run() error {
 }
 
 func (w *world) done() bool {
+	if w.net != nil && !w.net.done() {
+		return false
+	}
 	for _, n := range w.nodes {
 		if !n.done || n.down {
 			return false
@@ -113,6 +116,11 @@ func (w *world) sweep() error {
 		}
 		if l.deliver(1 << 20) {
 			w.moves++
+		}
+	}
+	if w.net != nil {
+		if err := w.net.sweep(); err != nil {
+			return err
 		}
 	}
 	until := task.Never
@@ -169,6 +177,11 @@ func (w *world) turn(n *node, budget int) (task.Progress, error) {
 	for _, l := range n.in {
 		if front := max(l.front, l.start); pos > front && l.end > front {
 			return p, fmt.Errorf("%v is at %v, beyond the frontier %v of %v", n, pos, front, l)
+		}
+	}
+	for _, f := range n.remote {
+		if pos > f.Poll() {
+			return p, fmt.Errorf("%v is at %v, beyond the frontier %v of a channel from another worker", n, pos, f.Poll())
 		}
 	}
 	n.last = pos

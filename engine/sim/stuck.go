@@ -60,5 +60,8 @@ func (w *world) dump() string {
 			fmt.Fprintf(&b, "  → %v:%d: log of %d bytes%s, trimmed to %v, frontier %s\n", w.node(e.To), e.Port, e.Log.Bytes(), state, e.Log.TrimPoint(), front)
 		}
 	}
+	if w.net != nil {
+		w.net.dump(&b)
+	}
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/graph"
+	wirelink "github.com/fullspate/spate/engine/link"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
@@ -23,6 +24,7 @@ type world struct {
 	nodes  []*node // by unit and index
 	first  []int   // of a unit's nodes
 	links  []*link
+	net    *network // nil where all tasks are in one process
 	rooms  [][]byte
 	rec    *recorder
 	now    time.Duration
@@ -45,6 +47,8 @@ type node struct {
 	asked    bool       // for a checkpoint, by a log that feeds it
 	trimming bool       // the logs that feed it have not heard of the durable checkpoint
 	in       []*link
+	worker   int              // that it is on
+	remote   []*wirelink.Feed // channels from other workers
 }
 
 // nature is what a seed decides on at the beginning: the world that the run takes place in.
@@ -58,6 +62,8 @@ type nature struct {
 	crashes              int // that may happen
 	weights              [actions]int
 	parallelism          map[string]int
+	workers              int // 0: all tasks are in one process
+	window               int // bytes that a channel between workers may hold
 }
 
 func pick(r *rand.Rand, from ...int) int { return from[r.IntN(len(from))] }
@@ -78,6 +84,9 @@ func (c Config) nature(r *rand.Rand, g *graph.Graph) nature {
 			n.weights[crash] = 1
 		}
 	}
+	if !c.NoNetwork && r.IntN(3) == 0 {
+		n.overNetwork(r)
+	}
 	if !c.NoAmnesia {
 		n.weights[amnesia] = pick(r, 0, 1, 3)
 	}
@@ -90,12 +99,24 @@ func (c Config) nature(r *rand.Rand, g *graph.Graph) nature {
 	return n
 }
 
+// overNetwork spreads the tasks over workers. There, consumption trims logs.
+func (n *nature) overNetwork(r *rand.Rand) {
+	n.workers, n.window = pick(r, 2, 2, 3, 4), pick(r, 1, 1<<10, 4<<10, 64<<10)
+	n.trimOnAck, n.spill, n.crashes = true, false, 0
+	n.weights[checkpoint], n.weights[crash] = 0, 0
+	n.weights[transfer] = pick(r, 30, 60, 200)
+}
+
 func (n *nature) String() string {
 	trim := "checkpoints"
 	if n.trimOnAck {
 		trim = "consumption"
 	}
-	return fmt.Sprintf("frames of %d bytes, logs of %d, trimmed by %s, spill %v, pace %v, fusing %v, turns of %d, deliveries of %d, parallelism %v",
+	where := "in one process"
+	if n.workers > 0 {
+		where = fmt.Sprintf("on %d workers with windows of %d bytes", n.workers, n.window)
+	}
+	return where + fmt.Sprintf(", frames of %d bytes, logs of %d, trimmed by %s, spill %v, pace %v, fusing %v, turns of %d, deliveries of %d, parallelism %v",
 		n.frameBytes, n.logBytes, trim, n.spill, n.pace, !n.noFuse, n.budget, n.chunk, n.parallelism)
 }
 
@@ -103,7 +124,7 @@ func (n *nature) String() string {
 func newWorld(g *graph.Graph, cfg Config) (w *world, err error) {
 	w = &world{cfg: cfg, rand: rand.New(rand.NewPCG(cfg.Seed, 0x73706174)), pool: cfg.Pool}
 	w.nature = cfg.nature(w.rand, g)
-	w.report.Seed, w.report.Nature = cfg.Seed, w.nature.String()
+	w.report.Seed, w.report.Nature, w.report.Workers = cfg.Seed, w.nature.String(), w.nature.workers
 	w.rec = record(g, cfg.RealSinks)
 	w.interrupt(g)
 	w.plan, err = graph.NewPlan(g, graph.PlanConfig{Parallelism: w.nature.parallelism, Default: 1, NoFuse: w.nature.noFuse})
@@ -123,6 +144,12 @@ func newWorld(g *graph.Graph, cfg Config) (w *world, err error) {
 		n += u.Tasks
 		for range u.Tasks {
 			w.nodes = append(w.nodes, &node{})
+		}
+	}
+	if w.nature.workers > 0 {
+		w.net = &network{w: w, cuts: pick(w.rand, 0, 2, 10, 40)}
+		for _, n := range w.nodes {
+			n.worker = w.rand.IntN(w.nature.workers)
 		}
 	}
 	if w.dep, err = deploy.New(w.plan, dc); err != nil {
@@ -159,6 +186,9 @@ func (w *world) close() error {
 		if l.cursor != nil {
 			l.cursor.Close()
 		}
+	}
+	if w.net != nil {
+		w.net.close()
 	}
 	return w.dep.Close()
 }
