@@ -1,0 +1,79 @@
+package coordinator
+
+import (
+	"slices"
+	"time"
+)
+
+// EventKind says what has happened.
+type EventKind string
+
+// The kinds of event.
+const (
+	CoordinatorStarted EventKind = "coordinator_started"
+	// CoordinatorLate: the coordinator itself was held up, Took long; nobody is lost because of that.
+	CoordinatorLate EventKind = "coordinator_late"
+
+	WorkerRegistered   EventKind = "worker_registered"
+	WorkerBack         EventKind = "worker_back" // registered again; Took: since it was last heard
+	WorkerRefused      EventKind = "worker_refused"
+	WorkerDisconnected EventKind = "worker_disconnected"
+	WorkerLost         EventKind = "worker_lost"   // Took: from when it was last heard to now
+	WorkerFenced       EventKind = "worker_fenced" // replaced by a newer incarnation
+	WorkerDismissed    EventKind = "worker_dismissed"
+	// LinkBroken: a data connection of Worker is broken, Took: for how long.
+	LinkBroken EventKind = "link_broken"
+
+	JobSubmitted  EventKind = "job_submitted"
+	PartDeployed  EventKind = "part_deployed" // Took: since the job was submitted
+	JobStarted    EventKind = "job_started"   // Took: since the job was submitted
+	JobDraining   EventKind = "job_draining"
+	JobCancelling EventKind = "job_cancelling"
+	JobFailing    EventKind = "job_failing" // aborted everywhere
+	PartEnded     EventKind = "part_ended"  // Took: since the job was started
+	JobCompleted  EventKind = "job_completed"
+	JobCancelled  EventKind = "job_cancelled"
+	JobFailed     EventKind = "job_failed" // these three: Took since the job was submitted
+)
+
+// Event is something that has happened in the cluster.
+type Event struct {
+	Seq    uint64        `json:"seq"` // from 1 in this run of the coordinator
+	At     time.Time     `json:"at"`
+	Kind   EventKind     `json:"kind"`
+	Job    string        `json:"job,omitempty"`
+	Worker string        `json:"worker,omitempty"`
+	Took   time.Duration `json:"took,omitempty"` // see the kind
+	Text   string        `json:"text,omitempty"`
+}
+
+// How many events are kept: enough to tell the story of a job or of a bad hour.
+const (
+	jobEventsMax     = 256
+	clusterEventsMax = 1024
+)
+
+// ring keeps the last events.
+type ring struct {
+	list []Event
+	max  int
+}
+
+func (r *ring) add(e Event) {
+	if len(r.list) >= r.max {
+		r.list = slices.Delete(r.list, 0, 1+r.max/8) // not at every event
+	}
+	r.list = append(r.list, e)
+}
+
+// note keeps an event, with its job's as well, and hands it out.
+func (m *Machine) note(now time.Time, e Event) {
+	m.eventSeq++
+	e.Seq, e.At = m.eventSeq, now
+	m.counts[e.Kind]++
+	m.events.add(e)
+	if j := m.job(e.Job); j != nil {
+		j.events.add(e)
+	}
+	m.act(Notify{e})
+}

@@ -1,0 +1,160 @@
+package coordinator
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/control"
+)
+
+// testBuild is the build of coordinator and workers alike.
+var testBuild = control.Build{Protocol: 1, Arch: "test", Commit: "c0ffee", Programs: []string{"count", "broken", "panics"}}
+
+// testPrograms are programs that are built to be looked at; no test runs them.
+var testPrograms = []engine.Program{
+	{Name: "count", Build: func(_ *engine.Env, params json.RawMessage) (*engine.Graph, error) {
+		splits := 4
+		if len(params) > 0 {
+			if err := json.Unmarshal(params, &splits); err != nil {
+				return nil, err
+			}
+		}
+		g := engine.NewGraph("count")
+		in := engine.SliceSource(g, "in", make([][]engine.Record[uint64], splits)...)
+		engine.Keyed(g, "count", in, func(v *uint64) uint64 { return *v }, func(*engine.Decl) engine.Handler[uint64] {
+			return func(*engine.Ctx, *uint64) {}
+		})
+		return g, nil
+	}},
+	{Name: "broken", Build: func(*engine.Env, json.RawMessage) (*engine.Graph, error) { return engine.NewGraph("empty"), nil }},
+	{Name: "panics", Build: func(*engine.Env, json.RawMessage) (*engine.Graph, error) { panic("no graph") }},
+}
+
+// fakeWorker keeps to the protocol as a worker does, without running anything. It is passive: what it has to say goes to
+// say, and when its parts end is up to who has it.
+type fakeWorker struct {
+	id          string
+	incarnation uint64
+	loops       int
+	epoch       uint64 // the highest seen
+	parts       map[string]*fakePart
+	say         func(control.Message)
+	over        string // why it was to end, or was refused
+
+	refuse func() bool // whether it is unable to deploy
+	stale  int         // messages of older coordinators
+	seen   func(*fakePart, control.Message)
+}
+
+// fakePart is what it has of a job.
+type fakePart struct {
+	deploy control.Deploy
+	phase  control.Phase
+	how    control.How
+	ended  *control.Ended
+}
+
+func (w *fakeWorker) register() *control.Register {
+	r := &control.Register{
+		Worker: w.id, Incarnation: w.incarnation, PID: int(w.incarnation % 1000), Addr: fmt.Sprintf("tcp://127.0.0.1:%d", w.incarnation%60000),
+		Loops: w.loops, Build: testBuild,
+	}
+	for _, p := range w.parts {
+		r.Jobs = append(r.Jobs, control.JobState{Job: p.deploy.Job, Epoch: p.deploy.Epoch, Phase: p.phase})
+	}
+	return r
+}
+
+// take handles a message of the coordinator.
+func (w *fakeWorker) take(m control.Message) {
+	if e := control.EpochOf(m); e < w.epoch {
+		w.stale++
+		return
+	} else if e > w.epoch {
+		w.epoch = e
+	}
+	switch m := m.(type) {
+	case *control.Registered:
+		w.registered(m)
+	case *control.Deploy:
+		w.deploy(m)
+	case *control.Start:
+		if p := w.part(m.Job, m.Epoch, m); p != nil && p.phase == control.PhaseDeployed {
+			p.phase = control.PhaseRunning
+		}
+	case *control.End:
+		w.endEarly(m)
+	case *control.Release:
+		if w.part(m.Job, m.Epoch, m) != nil {
+			delete(w.parts, m.Job)
+		}
+	case *control.Shutdown:
+		w.over = "shut down: " + m.Reason
+	}
+}
+
+func (w *fakeWorker) registered(m *control.Registered) {
+	if m.Error != "" {
+		w.over = m.Error
+		return
+	}
+	w.id = m.Worker
+	for _, p := range w.parts {
+		if p.phase == control.PhaseEnded {
+			w.say(p.ended)
+		}
+	}
+}
+
+func (w *fakeWorker) deploy(m *control.Deploy) {
+	if old := w.parts[m.Job]; old == nil || old.deploy.Epoch < m.Epoch {
+		if w.refuse != nil && w.refuse() {
+			w.say(&control.Deployed{Job: m.Job, Epoch: m.Epoch, Error: &control.Failure{Message: "no memory"}})
+			return
+		}
+		w.parts[m.Job] = &fakePart{deploy: *m, phase: control.PhaseDeployed}
+	}
+	if w.part(m.Job, m.Epoch, m) != nil {
+		w.say(&control.Deployed{Job: m.Job, Epoch: m.Epoch})
+	}
+}
+
+func (w *fakeWorker) endEarly(m *control.End) {
+	p := w.part(m.Job, m.Epoch, m)
+	switch {
+	case p == nil || p.phase == control.PhaseEnded:
+	case m.How == control.Abort || p.phase == control.PhaseDeployed:
+		w.end(p, &control.Ended{Error: &control.Failure{Message: "aborted: " + m.Reason}})
+	default:
+		p.how = m.How
+	}
+}
+
+// end ends a part with what is to be told besides its name.
+func (w *fakeWorker) end(p *fakePart, e *control.Ended) {
+	e.Job, e.Epoch = p.deploy.Job, p.deploy.Epoch
+	p.phase, p.ended = control.PhaseEnded, e
+	w.say(e)
+}
+
+// complete ends a running part as if it had run through, or as it was told to.
+func (w *fakeWorker) complete(p *fakePart) {
+	w.end(p, &control.Ended{
+		Cancelled: p.how == control.Cancel,
+		Results:   []engine.Result{{Name: "sum", Data: json.RawMessage(`1`)}},
+		Stats:     engine.Stats{Elapsed: time.Second, Tasks: []engine.TaskStats{{Operator: "count", TuplesIn: 1000, Useful: time.Second / 2}}},
+	})
+}
+
+func (w *fakeWorker) part(job string, epoch uint64, m control.Message) *fakePart {
+	p := w.parts[job]
+	if p == nil || p.deploy.Epoch != epoch {
+		return nil
+	}
+	if w.seen != nil {
+		w.seen(p, m)
+	}
+	return p
+}

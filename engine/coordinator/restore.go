@@ -1,0 +1,186 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/fullspate/spate/engine/control"
+)
+
+// apply takes up one record of a former run.
+func (m *Machine) apply(r Record) error {
+	switch {
+	case r.Start != nil:
+		m.cluster, m.epoch = r.Start.Cluster, max(m.epoch, r.Start.Epoch)
+		m.workersUsed, m.jobsUsed = max(m.workersUsed, r.Start.Workers), max(m.jobsUsed, r.Start.Jobs)
+		m.attempts = max(m.attempts, r.Start.Attempts)
+	case r.Worker != nil:
+		m.applyWorker(r.Worker)
+	case r.Lost != nil:
+		if w := m.member(r.Lost.Worker); w != nil && w.incarnation == r.Lost.Incarnation {
+			w.state = WorkerGone
+		}
+	case r.Job != nil:
+		return m.applyJob(r.Job)
+	case r.Begun != nil:
+		return m.withJob(r.Begun.Job, func(j *job) error { return j.applyBegun(r.Begun) })
+	case r.Ending != nil:
+		return m.withJob(r.Ending.Job, func(j *job) error { return j.applyEnding(r.Ending) })
+	case r.Part != nil && r.Part.Ended != nil:
+		return m.withJob(r.Part.Ended.Job, func(j *job) error { return j.applyPart(r.Part) })
+	case r.End != nil:
+		return m.withJob(r.End.Job, func(j *job) error { return j.applyEnd(r.End) })
+	default:
+		return errors.New("there is nothing in it")
+	}
+	return nil
+}
+
+func (m *Machine) withJob(id string, do func(*job) error) error {
+	j := m.job(id)
+	if j == nil {
+		return fmt.Errorf("it speaks of job %q, of which no record before tells", id)
+	}
+	return do(j)
+}
+
+func (m *Machine) applyWorker(r *WorkerRecord) {
+	w := m.member(r.Worker)
+	if w == nil {
+		w = &member{id: r.Worker}
+		m.members = append(m.members, w)
+	}
+	m.workersUsed = max(m.workersUsed, number("w", r.Worker))
+	*w = member{
+		id: r.Worker, incarnation: r.Incarnation, fenced: r.Fenced, pid: r.PID, addr: r.Addr, loops: r.Loops, memory: r.Memory,
+		build: r.Build, state: WorkerExpected, since: r.At, heard: m.started,
+	}
+}
+
+// number is what follows the letter in an id that the coordinator has given, 0 in others.
+func number(letter, id string) int {
+	if len(id) < 2 || id[:1] != letter {
+		return 0
+	}
+	n, err := strconv.ParseUint(id[1:], 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
+
+func (m *Machine) applyJob(r *JobRecord) error {
+	if m.job(r.Deploy.Job) != nil {
+		return fmt.Errorf("job %q was submitted before", r.Deploy.Job)
+	}
+	m.jobsUsed = max(m.jobsUsed, number("j", r.Deploy.Job))
+	m.attempts = max(m.attempts, r.Deploy.Epoch)
+	m.jobs = append(m.jobs, newJob(r))
+	return nil
+}
+
+func (j *job) applyBegun(r *BegunRecord) error {
+	j.begun, j.clock = r.At, r.Clock
+	for _, p := range j.parts {
+		if p.phase == partAsked {
+			p.phase = partDeployed
+		}
+	}
+	return nil
+}
+
+func (j *job) applyEnding(r *EndingRecord) error {
+	j.ending, j.failure = r.How, r.Failure
+	return j.applyLosses(r.Losses)
+}
+
+func (j *job) applyLosses(losses []Loss) error {
+	j.losses = losses
+	for _, l := range losses {
+		p := j.part(l.Worker, l.Incarnation)
+		if p == nil {
+			return fmt.Errorf("job %q has lost worker %q, which had no part in it", j.id, l.Worker)
+		}
+		p.phase = partLost
+	}
+	return nil
+}
+
+func (j *job) applyPart(r *PartRecord) error {
+	for _, p := range j.parts {
+		if p.host.Worker == r.Worker {
+			p.phase, p.ended, p.at = partEnded, r.Ended, r.At
+			return nil
+		}
+	}
+	return fmt.Errorf("the part of worker %q in job %q has ended, which has none", r.Worker, j.id)
+}
+
+func (j *job) applyEnd(r *EndRecord) error {
+	if !r.State.Over() {
+		return fmt.Errorf("job %q has ended as %q, want %s, %s or %s", j.id, r.State, Completed, Cancelled, Failed)
+	}
+	j.outcome, j.ended, j.events.list = r.State, r.At, r.Events
+	err := j.applyLosses(r.Losses)
+	j.close()
+	return err
+}
+
+// Snapshot is what has to be in a journal that begins with the present.
+func (m *Machine) Snapshot() []Record {
+	list := []Record{{Start: m.startRecord()}}
+	for _, w := range m.members {
+		if w.state != WorkerGone {
+			list = append(list, Record{Worker: w.record()})
+		}
+	}
+	for _, j := range m.jobs {
+		list = append(list, j.records()...)
+	}
+	return list
+}
+
+func (m *Machine) startRecord() *StartRecord {
+	return &StartRecord{
+		Cluster: m.cluster, Epoch: m.epoch, At: m.started, Workers: m.workersUsed, Jobs: m.jobsUsed, Attempts: m.attempts,
+	}
+}
+
+// records are those from which a job can be taken up again.
+func (j *job) records() []Record {
+	list := []Record{{Job: &JobRecord{Deploy: j.deploy, Topology: j.topology, At: j.submitted}}}
+	if !j.begun.IsZero() {
+		list = append(list, Record{Begun: &BegunRecord{Job: j.id, Clock: j.clock, At: j.begun}})
+	}
+	for _, p := range j.parts {
+		if p.ended != nil {
+			list = append(list, Record{Part: &PartRecord{Worker: p.host.Worker, Ended: p.ended, At: p.at}})
+		}
+	}
+	if j.ending != "" {
+		list = append(list, Record{Ending: j.endingRecord(j.submitted)})
+	}
+	if j.over() {
+		list = append(list, Record{End: j.endRecord()})
+	}
+	return list
+}
+
+func newJob(r *JobRecord) *job {
+	j := &job{
+		id: r.Deploy.Job, epoch: r.Deploy.Epoch, deploy: r.Deploy, topology: r.Topology, submitted: r.At,
+		events: ring{max: jobEventsMax},
+	}
+	for _, h := range r.Deploy.Workers {
+		j.parts = append(j.parts, &part{host: h})
+	}
+	return j
+}
+
+// order is what tells workers to deploy a job.
+func (m *Machine) order(j *job) *control.Deploy {
+	d := j.deploy
+	d.Coordinator = m.epoch
+	return &d
+}
