@@ -49,7 +49,7 @@
 //	reports of a window = members of its groups; 1 ≤ alike; starts ⇒ entered
 //	detected ≤ cleared, and the accidents at one place do not overlap
 //	windows share no second and come in order, so that moments of different windows compare
-//	memory ≤ AheadMax minutes of sampled input and answers + vehicles on a trip + vehicles ever charged
+//	memory ≤ WaitingMax answers and tuples + a minute of sampled input + vehicles on a trip + vehicles ever charged
 //
 // # Goroutines
 //

@@ -32,6 +32,7 @@ type follower struct {
 	answers [][]waiting // by tap, in order
 	passed  []int       // by tap: its promise
 	feeds   []feed      // by place in the sample; unused if the input is generated
+	waiting int         // answers and tuples in those
 	failure string      // why validation was given up
 }
 
@@ -98,7 +99,7 @@ func (f *follower) take(m message) {
 			f.passed[m.tap] = m.second
 		}
 		if f.failure == "" && m.answers != nil {
-			f.checkAhead(int(m.answers[0].Time), "answers")
+			f.hold(len(m.answers), int(m.answers[0].Time), "answers")
 			for i := range m.answers {
 				f.answers[m.tap] = append(f.answers[m.tap], waiting{answer: m.answers[i]})
 			}
@@ -115,7 +116,7 @@ func (f *follower) takeInput(m message) {
 	}
 	in := &f.feeds[m.feed]
 	second := int(m.run.time)
-	f.checkAhead(second, "input")
+	f.hold(len(m.tuples), second, "input")
 	if second < in.second {
 		f.failure = fmt.Sprintf("input of expressway %d goes back from second %d to %d", m.run.xway, in.second, second)
 		return
@@ -127,11 +128,12 @@ func (f *follower) takeInput(m message) {
 	}
 }
 
-// checkAhead gives up when something comes too far ahead of the minute that is next.
-func (f *follower) checkAhead(second int, what string) {
-	if second >= f.start+60*(f.o.opt.AheadMax+1) && f.failure == "" {
-		f.failure = fmt.Sprintf("%s of second %d came while the taps or the input had not yet passed second %d, more than %d minutes behind",
-			what, second, f.minuteEnd(), f.o.opt.AheadMax)
+// hold counts what has come, and gives up when too much waits for the minute that is next.
+func (f *follower) hold(n, second int, what string) {
+	f.waiting += n
+	if f.waiting > f.o.opt.WaitingMax && f.failure == "" {
+		f.failure = fmt.Sprintf("%s of second %d came while the taps or the input had not yet passed second %d, and more than %d answers and tuples wait",
+			what, second, f.minuteEnd(), f.o.opt.WaitingMax)
 	}
 }
 
@@ -194,6 +196,7 @@ func (f *follower) takeAnswers(end int) {
 		f.answers[tap] = later
 		w.lanes = append(w.lanes, int32(len(w.answers)))
 	}
+	f.waiting -= len(w.answers)
 }
 
 // markMisplaced finds answers of a tap that are in no order across the given second: for each type, the fewest without
@@ -273,6 +276,7 @@ func (f *follower) dropInput() {
 		in := &f.feeds[i]
 		in.tuples = slices.Delete(in.tuples, 0, in.usedIn)
 		in.runs = slices.Delete(in.runs, 0, in.usedRun)
+		f.waiting -= in.usedIn
 		in.usedIn, in.usedRun = 0, 0
 	}
 }

@@ -25,13 +25,14 @@ type OnlineOptions struct {
 	// vehicle cannot be known here: they are checked to be no less than what the sample charged, and counted in
 	// Report.BalancesPartly. nil means that no vehicle is.
 	Elsewhere func(vid uint32) bool
-	// AheadMax is how many minutes of a run answers and input may be ahead of the slowest tap before the validator
-	// gives up, so that memory stays bounded even if a tap never advances; 0 means 10.
-	AheadMax int
+	// WaitingMax is how many answers and tuples of input may wait for the slowest tap before the validator gives up, so
+	// that memory stays bounded even if a tap never advances; 0 means 4 million, some 200 MB.
+	WaitingMax int
 }
 
-// aheadDefault is well above what a run has in flight, and ten minutes of an expressway are about 50 MB.
-const aheadDefault = 10
+// waitingDefault is well above what a run has in flight: with all of it sampled, and a tap that is told of its progress four
+// times a second, it takes ten million answers a second.
+const waitingDefault = 4 << 20
 
 // Validate reports everything that is wrong with the options at once.
 func (o *OnlineOptions) Validate() error {
@@ -51,8 +52,8 @@ func (o *OnlineOptions) Validate() error {
 	if o.Pace > 0 && o.Xways == 0 {
 		errs = append(errs, errors.New("xways is 0 in a paced run: want the load factor, since a sample of a file cannot tell when its lines were due"))
 	}
-	if o.AheadMax < 0 {
-		errs = append(errs, fmt.Errorf("ahead is %d minutes, want at least 0", o.AheadMax))
+	if o.WaitingMax < 0 {
+		errs = append(errs, fmt.Errorf("at most %d answers wait, want at least 0", o.WaitingMax))
 	}
 	return errors.Join(errs...)
 }
@@ -100,8 +101,8 @@ func NewOnline(opt OnlineOptions) (*Online, error) {
 	if opt.To == 0 {
 		opt.To = format.TimeMax + 1
 	}
-	if opt.AheadMax == 0 {
-		opt.AheadMax = aheadDefault
+	if opt.WaitingMax == 0 {
+		opt.WaitingMax = waitingDefault
 	}
 	o := &Online{
 		opt:      opt,

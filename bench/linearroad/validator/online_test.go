@@ -79,6 +79,7 @@ func TestOnlineAgrees(t *testing.T) {
 			opt := onlineOptions(input, seed%2 == 0)
 			opt.Rules = rules
 			answers := answersTo(t, input, opt.Options)
+			opt.WaitingMax = (len(input) + len(answers)) / 3 // more than a minute or two, less than all
 			online := runOnline(t, input, answers, opt)
 			whole, err := Validate(input, answers, opt.Options)
 			if err != nil {

@@ -25,12 +25,12 @@ func TestOptions(t *testing.T) {
 	if _, err := Validate(nil, nil, bad); err == nil {
 		t.Error("Validate takes bad options")
 	}
-	online := OnlineOptions{Options: Options{Pace: 1}, To: -1, AheadMax: -1}
+	online := OnlineOptions{Options: Options{Pace: 1}, To: -1, WaitingMax: -1}
 	_, err = NewOnline(online)
 	if err == nil {
 		t.Fatal("bad online options are taken")
 	}
-	for _, word := range []string{"sample", "to is", "xways", "ahead"} {
+	for _, word := range []string{"sample", "to is", "xways", "wait"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("error does not speak of %s: %v", word, err)
 		}
@@ -213,9 +213,10 @@ func TestTaps(t *testing.T) {
 func TestTooFarAhead(t *testing.T) {
 	input := synthetic(9, 6)
 	answers := answersTo(t, input, synthOptions)
+	seconds := secondsOf(input)
 	for _, what := range []string{"answers", "input"} {
 		opt := onlineOptions(input, what == "answers")
-		opt.AheadMax = 2
+		opt.WaitingMax = 200
 		o, err := NewOnline(opt)
 		if err != nil {
 			t.Fatal(err)
@@ -225,7 +226,7 @@ func TestTooFarAhead(t *testing.T) {
 			tap.Observe(answers) // and never advances
 		} else {
 			for s := range opt.To {
-				o.Input(0, s, nil)
+				o.Input(0, s, seconds(0, s, nil)) // and no other expressway's
 			}
 		}
 		r := o.Finish()
