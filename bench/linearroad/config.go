@@ -82,7 +82,7 @@ func (c Config) withDefaults() Config {
 	}
 	for _, id := range answerSinks {
 		if embedded(c.Runner) && c.Engine.Parallelism[id] == 0 {
-			c.Engine.Parallelism[id] = loops(c.Engine)
+			c.Engine.Parallelism[id] = loops(c.Runner, c.Engine)
 		}
 	}
 	c.Runner = runnerOf(c.Runner)
@@ -193,9 +193,9 @@ func (c FileConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// loops returns how many loops a configuration comes to.
-func loops(c engine.Config) int {
-	if c.Loops > 0 {
+// loops returns how many loops a configuration comes to; 0 for as many as workers have.
+func loops(r engine.Runner, c engine.Config) int {
+	if c.Loops > 0 || !embedded(r) {
 		return c.Loops
 	}
 	return runtime.GOMAXPROCS(0)

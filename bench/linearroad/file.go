@@ -65,7 +65,7 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	part := w.Measured()
 	s := &Summary{
 		Schema: "spate.lr.run/1", Input: cfg.Input, History: cfg.History, Rules: cfg.Rules.String(), Pace: cfg.Engine.Pace,
-		Loops: loops(cfg.Engine), Workers: part.Workers, Performance: performanceOf(&part, &o),
+		Loops: loops(cfg.Runner, cfg.Engine), Workers: part.Workers, Performance: performanceOf(&part, &o),
 		Skipped: o.skipped.Lines, FirstSkipped: o.skipped.First, Interrupted: interrupted,
 	}
 	return s, errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s))

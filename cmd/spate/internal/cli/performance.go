@@ -30,10 +30,13 @@ func writeAnswers(w io.Writer, p *linearroad.Performance) {
 		report.Count(p.TollsAboveZero), report.Count(p.Accidents), report.Count(p.Charges), report.Count(p.NonZeroBalances))
 }
 
-// places says where a query ran.
+// places says where a query ran; 0 loops of workers are as many as those have.
 func places(workers, loops int) string {
-	if workers == 0 {
+	switch {
+	case workers == 0:
 		return fmt.Sprintf("%d loops", loops)
+	case loops == 0:
+		return fmt.Sprintf("%d workers", workers)
 	}
 	return fmt.Sprintf("%d workers of %d loops", workers, loops)
 }
