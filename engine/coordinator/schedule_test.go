@@ -18,7 +18,7 @@ func schedules(t *testing.T, run func(t *testing.T, seed uint64)) {
 	if first == 0 {
 		first, n = 1, *seeds
 		if testing.Short() {
-			n = min(n, 40)
+			n = min(n, 10)
 		}
 	}
 	for seed := first; seed < first+uint64(n); seed++ {

@@ -1,0 +1,130 @@
+package coordinator
+
+import (
+	"context"
+	"time"
+
+	"github.com/fullspate/spate/engine/auth"
+	"github.com/fullspate/spate/engine/control"
+)
+
+// Request is a job that is asked for by the name of its program.
+type Request struct {
+	Program string
+	Params  []byte // JSON; empty for none
+	// The rest is as in Submission.
+	Parallelism map[string]int
+	Workers     int
+	Pins        map[string]int
+	Config      control.JobConfig
+}
+
+// Submit builds the program's graph, has the job deployed, and returns its id, which is on disk then. What is wrong with the
+// request is an *Error.
+func (s *Server) Submit(ctx context.Context, r Request) (id string, err error) {
+	q, err := BuildQuery(s.cfg.Programs, r.Program, r.Params)
+	if err != nil {
+		return "", err
+	}
+	asked := s.ask(ctx, func(d *desk, now time.Time) {
+		id, err = d.machine.Submit(now, Submission{
+			Query: q, Parallelism: r.Parallelism, Workers: r.Workers, Pins: r.Pins, Config: r.Config,
+		})
+	})
+	if asked != nil {
+		return "", asked
+	}
+	return id, err
+}
+
+// Drain ends a job's input now: what has been read is processed, and pending timers fire.
+func (s *Server) Drain(ctx context.Context, id string) error { return s.end(ctx, id, control.Drain) }
+
+// Cancel ends a job in good order, but pending timers do not fire.
+func (s *Server) Cancel(ctx context.Context, id string) error { return s.end(ctx, id, control.Cancel) }
+
+func (s *Server) end(ctx context.Context, id string, how control.How) (err error) {
+	asked := s.ask(ctx, func(d *desk, now time.Time) { err = d.machine.End(now, id, how) })
+	if asked != nil {
+		return asked
+	}
+	return err
+}
+
+// Dismiss asks all workers to end their processes.
+func (s *Server) Dismiss(ctx context.Context, reason string) error {
+	return s.ask(ctx, func(d *desk, now time.Time) { d.machine.Dismiss(now, reason) })
+}
+
+// Info says how the whole is.
+func (s *Server) Info(ctx context.Context) (ClusterInfo, error) {
+	return look(ctx, s, (*Machine).Info)
+}
+
+// Workers are all workers that are known, in order of registration.
+func (s *Server) Workers(ctx context.Context) ([]WorkerInfo, error) {
+	return look(ctx, s, (*Machine).Workers)
+}
+
+// Jobs are all jobs that are remembered, oldest first.
+func (s *Server) Jobs(ctx context.Context) ([]JobSummary, error) {
+	return look(ctx, s, (*Machine).Jobs)
+}
+
+// Events are the cluster's last events, oldest first.
+func (s *Server) Events(ctx context.Context) ([]Event, error) {
+	return look(ctx, s, (*Machine).Events)
+}
+
+// Counts says how many events of each kind there were since the coordinator was started.
+func (s *Server) Counts(ctx context.Context) (map[EventKind]uint64, error) {
+	return look(ctx, s, (*Machine).Counts)
+}
+
+// Job says all about one job.
+func (s *Server) Job(ctx context.Context, id string) (info JobInfo, err error) {
+	asked := s.ask(ctx, func(d *desk, _ time.Time) { info, err = d.machine.Job(id) })
+	if asked != nil {
+		return JobInfo{}, asked
+	}
+	return info, err
+}
+
+// Wait waits until a job has ended, and says all about it. When ctx is done, it says how far it is, with ctx's error.
+func (s *Server) Wait(ctx context.Context, id string) (JobInfo, error) {
+	for {
+		s.changedMu.Lock()
+		changed := s.changed
+		s.changedMu.Unlock()
+		info, err := s.Job(context.WithoutCancel(ctx), id)
+		if err != nil || info.State.Over() {
+			return info, err
+		}
+		select {
+		case <-changed:
+		case <-s.dead:
+			return info, errStopping
+		case <-ctx.Done():
+			return info, ctx.Err()
+		}
+	}
+}
+
+// AuthStats counts what became of connections.
+func (s *Server) AuthStats() auth.Stats { return s.acceptor.Stats() }
+
+// JournalBytes is the size of the journal.
+func (s *Server) JournalBytes(ctx context.Context) (size int64, err error) {
+	err = s.ask(ctx, func(d *desk, _ time.Time) { size = d.journal.Size() })
+	return size, err
+}
+
+// look has the desk look at the machine.
+func look[T any](ctx context.Context, s *Server, get func(*Machine) T) (T, error) {
+	var v T
+	if err := s.ask(ctx, func(d *desk, _ time.Time) { v = get(d.machine) }); err != nil {
+		var none T
+		return none, err
+	}
+	return v, nil
+}
