@@ -109,7 +109,7 @@ type Batch[T any] struct {
 	n      int
 }
 
-// Len is the number of tuples, at most task.BatchLen.
+// Len is the number of tuples, at most task.AheadMax.
 func (b Batch[T]) Len() int { return b.n }
 
 // At is the payload of tuple i, borrowed.
@@ -122,9 +122,9 @@ func (b Batch[T]) Hash(i int) uint64 {
 	return *(*uint64)(unsafe.Add(b.base, uintptr(i)*b.stride+8))
 }
 
-// Ahead declares a callback for an input port that sees up to task.BatchLen tuples at a time before they are handled one
-// by one, so that it can touch the state they need: independent cache misses overlap, dependent ones do not. It must
-// change nothing. Some of the tuples may come in a later batch again.
+// Ahead declares a callback for an input port that sees each tuple shortly before it is handled, up to task.AheadMax of
+// them at a time, so that it can touch the state they need: cache misses then overlap with each other and with the
+// handling of the tuples before. It must change nothing.
 func Ahead[T any](d *Decl, port int, fn func(b Batch[T])) {
 	if d.recording() {
 		if port < 0 || port >= len(d.op.Ports) {

@@ -40,6 +40,8 @@ type Channel struct {
 
 	p       Ptr // the next tuple, if left > 0
 	left    int // bytes from p to the end of its frame
+	unseen  int // bytes at the end of its frame that Ahead has not seen
+	show    int // Ahead is to see more of the frame when left is down to this
 	frame   buffers.Frame
 	ahead   buffers.Frame // the frame after it, if it has been asked for
 	isAhead bool
@@ -94,8 +96,21 @@ func (ch *Channel) load() bool {
 			ch.frame = f
 		}
 		ch.p, ch.left = at(baseOf(ch.frame.Data), uintptr(ch.frame.First)), len(ch.frame.Data)-ch.frame.First
+		ch.unseen, ch.show = ch.left, ch.left
 	}
 	return true
+}
+
+// lookAhead lets Ahead see tuples of the frame, the next of which is at p, as far as AheadMax go.
+func (ch *Channel) lookAhead(p Ptr, h *Handler) {
+	seen := ch.left - ch.unseen
+	more := min(ch.unseen, AheadMax*int(ch.stride)-seen)
+	h.Ahead(at(p, uintptr(seen)), ch.stride, more/int(ch.stride))
+	ch.unseen -= more
+	ch.show = 0
+	if ch.unseen > 0 {
+		ch.show = ch.unseen + (AheadMax-aheadStep)*int(ch.stride)
+	}
 }
 
 // size is the distance from the next tuple to the one after it.

@@ -177,13 +177,12 @@ func (t *Task) batch(best int, limit wire.Time, budget int) (done int) {
 // batchFixed handles tuples of fixed size out of one frame. It stops before a tuple that shares its time with the next.
 func (t *Task) batchFixed(ch *Channel, h *Handler, limit wire.Time, budget int) (done int, tie bool) {
 	c, p, stride := &t.ctx, ch.p, ch.stride
-	n := min(ch.left/int(stride), BatchLen, budget)
-	if h.Ahead != nil {
-		h.Ahead(p, stride, n)
-	}
 	limit = min(limit, ch.End)
 	tau := tupleTime(p)
-	for done < n && tau < limit && (tau < t.timers.next || mutant.Active == mutant.PassedTimer) {
+	for done < budget && tau < limit && (tau < t.timers.next || mutant.Active == mutant.PassedTimer) {
+		if ch.left <= ch.show && h.Ahead != nil {
+			ch.lookAhead(p, h)
+		}
 		var next wire.Time
 		if ch.left > int(stride) {
 			next = tupleTime(at(p, stride))

@@ -137,16 +137,20 @@ type SinkSpec struct {
 type Handler struct {
 	Fixed func(*Ctx, Ptr)
 	Bytes func(*Ctx, []byte)
-	// Ahead, if set, sees up to BatchLen tuples of the port before they are handled: base is the first tuple (with
-	// its header), stride the distance to the next. Fixed payloads only.
+	// Ahead, if set, sees every tuple of the port once, up to AheadMax at a time, before it is handled: base is the first
+	// of them (with its header), stride the distance to the next. Fixed payloads only.
 	Ahead func(base Ptr, stride uintptr, n int)
 	// KeyOf returns the key of a payload where the operator is keyed by bytes.
 	KeyOf func(payload []byte) []byte
 }
 
-// BatchLen is the largest number of tuples handed to an Ahead callback: enough independent cache misses to keep a core's
-// memory pipeline full, few enough for what they touched to be in the first-level cache when its turn comes.
-const BatchLen = 64
+// Handlers' callbacks see tuples up to AheadMax before they are handled, aheadStep at a time: far enough for a cache miss
+// of 200 ns to be over when its tuple's turn comes, near enough for what it brought to be in the first-level cache still,
+// and in steps whose misses a core can have under way at once, so that it goes on handling meanwhile.
+const (
+	AheadMax  = 32
+	aheadStep = 8
+)
 
 // Never is the deadline of a task that waits for input alone.
 const Never = time.Duration(1<<63 - 1)

@@ -109,8 +109,6 @@ func (t *Task) collect(ch *Channel, index uint64, tau wire.Time) {
 	if mutant.Active == mutant.PortOrder {
 		index = uint64(len(t.channels)) - index
 	}
-	var run Ptr // tuples that lie one behind the other, not seen by Ahead yet
-	n := 0
 	for seq := uint64(0); ch.head() == tau; seq++ {
 		it := item{hash: tupleHash(ch.p), ord: tupleOrd | index<<44 | seq, p: ch.p, port: uint16(ch.ID.Port)}
 		if ch.stride > 0 {
@@ -122,20 +120,10 @@ func (t *Task) collect(ch *Channel, index uint64, tau wire.Time) {
 			it.key = t.keyOf(h, &it)
 		}
 		t.items = append(t.items, it)
+		if h.Ahead != nil && ch.left <= ch.show {
+			ch.lookAhead(ch.p, h)
+		}
 		ch.pop()
-		if h.Ahead == nil {
-			continue
-		}
-		if n == 0 {
-			run = it.p
-		}
-		if n++; n == BatchLen || ch.left == 0 {
-			h.Ahead(run, ch.stride, n)
-			n = 0
-		}
-	}
-	if n > 0 {
-		h.Ahead(run, ch.stride, n)
 	}
 }
 
