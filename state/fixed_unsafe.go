@@ -91,11 +91,11 @@ func (f Fixed[V]) Upsert(h1 uint64) (v *V, existed bool) {
 // Delete says whether there was a value.
 func (f Fixed[V]) Delete(h1 uint64) bool { return f.m.remove(&Key{H1: h1}) }
 
-// Touch loads the place of h1 ahead of its use: called for a batch of keys, it
-// lets their cache misses overlap.
+// Touch asks for the place of h1 and its mark ahead of their use: called for a
+// batch of keys, it lets their cache misses overlap.
 func (f Fixed[V]) Touch(h1 uint64) {
 	s := f.m.dir.find1(h1)
-	prefetch(unsafe.Add(s.slots, home1(h1, s.homes)*f.stride()))
+	s.touch(home1(h1, s.homes), f.stride())
 }
 
 // All calls fn with every value, in order of h1, until it says false. The map
@@ -176,7 +176,7 @@ func (f FixedSub[V]) Delete(h1, h2 uint64) bool { return f.m.remove(&Key{H1: h1,
 // Touch is as for Fixed.
 func (f FixedSub[V]) Touch(h1, h2 uint64) {
 	s := f.m.dir.find2(h1, h2)
-	prefetch(unsafe.Add(s.slots, s.home2(h1, h2)*f.stride()))
+	s.touch(s.home2(h1, h2), f.stride())
 }
 
 // Each calls fn with the values under h1, in order of h2, until it says false.

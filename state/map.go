@@ -379,12 +379,12 @@ func (m *Map) remove(k *Key) bool {
 	return ok
 }
 
-// touch loads where k's record is, or would be, so that it is in the cache soon.
+// touch asks for where k's record is, or would be, so that it is in the cache soon.
 func (m *Map) touch(h1, h2 uint64) {
 	s := m.dir.find2(h1, h2)
 	i := home1(h1, s.homes)
 	if m.lay.hasSub {
 		i = s.home2(h1, h2)
 	}
-	prefetch(m.slot(s, i))
+	s.touch(i, m.lay.stride)
 }

@@ -3,4 +3,4 @@
 package state
 
 // prefetch does nothing where there is no instruction for it.
-func prefetch(pointer) {}
+func prefetch(slot, mark pointer) {}

@@ -121,6 +121,12 @@ func (s *segment) mark1(i uint64) {
 	*(*uint64)(unsafe.Add(s.dirty, i>>6<<3)) |= 1 << (i & 63)
 }
 
+// touch asks for slot i of s and those behind it, and for its mark, which lies elsewhere. A cache line of marks is for 512
+// slots only: where slots are far from the cache, marks are as well.
+func (s *segment) touch(i, stride uint64) {
+	prefetch(unsafe.Add(s.slots, i*stride), unsafe.Add(s.dirty, i>>6<<3))
+}
+
 // firstWord is where the words begin.
 func firstWord(w []uint64) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(w)) }
 
