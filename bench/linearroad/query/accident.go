@@ -75,8 +75,9 @@ func (b *blocked) ahead(seg int, west bool) uint8 {
 	}
 }
 
-// road is what the toll calculator keeps once per key, 32 bytes. It exists just as long as the road's timers are set and
-// its hundred segments exist.
+// road is what the toll calculator keeps once per key, 2,432 bytes. It exists just as long as the road's timers are set.
+// The segments are part of it, and no table: all of them exist as long as the road does, every report needs one, and the
+// hundred of the road whose turn it is lie in 38 cache lines in a row instead of being scattered over 200.
 type road struct {
 	Blocked   blocked
 	Minute    uint16 // from 1, the current one
@@ -84,4 +85,5 @@ type road struct {
 	Vehicles  uint32 // on the road when last counted
 	Accidents uint32 // detected in the current minute
 	Reserved  uint32
+	Segments  [segments]segment
 }

@@ -19,7 +19,6 @@ type calculator struct {
 // calculatorState is what there is under each road.
 type calculatorState struct {
 	vehicles engine.TableState[vehicle]     // by vid
-	segments engine.TableState[segment]     // by segment
 	past     engine.TableState[past]        // by segment
 	tallies  engine.TableState[manyReports] // by tallyKey, of the current minute
 	spots    engine.TableState[spot]        // by lane and position
@@ -47,7 +46,6 @@ func tollCalculator(g *engine.Graph, reports engine.Stream[Report], cfg Config) 
 	return engine.Operator(g, CalculatorID, func(d *engine.Decl) {
 		k := &calculator{rules: cfg.Rules, origin: cfg.Origin}
 		k.vehicles = engine.Table[vehicle](d, "vehicles")
-		k.segments = engine.Table[segment](d, "segments")
 		k.past = engine.Table[past](d, "past")
 		k.tallies = engine.Table[manyReports](d, "tallies")
 		k.spots = engine.Table[spot](d, "spots")
@@ -74,10 +72,11 @@ func (k *calculator) ahead(b engine.Batch[Report]) {
 // report handles a position report.
 func (k *calculator) report(c *engine.Ctx, r *Report) {
 	v, _ := k.vehicles.Upsert(c, uint64(r.VID)) // a new record is zero: no trip, no reports
-	s := k.segments.Mut(c, uint64(r.Seg))
-	if s == nil {
-		s = k.open(c, r)
+	info := k.road.Mut(c)
+	if info == nil {
+		info = k.open(c, r)
 	}
+	s := &info.Segments[r.Seg]
 	if s.Minute != minuteOf(r.Time) {
 		k.untimely(c, s, r)
 		return
@@ -132,22 +131,19 @@ func (k *calculator) untimely(c *engine.Ctx, s *segment, r *Report) {
 		r.VID, r.Time, s.Minute, minuteOf(r.Time)))
 }
 
-// open begins a road: its segments and its timers. It returns the segment of the report.
-func (k *calculator) open(c *engine.Ctx, r *Report) *segment {
+// open begins a road: its segments and its timers.
+func (k *calculator) open(c *engine.Ctx, r *Report) *road {
 	minute := minuteOf(r.Time)
-	info, known := k.road.Upsert(c)
-	if known || int(r.Seg) >= segments {
-		panic(fmt.Sprintf("BUG: road %d has no segment %d in minute %d", c.Key(), r.Seg, minute))
-	}
+	info, _ := k.road.Upsert(c)
 	info.Minute = minute
-	for i := range uint64(segments) {
-		s, _ := k.segments.Upsert(c, i)
+	for i := range info.Segments {
+		s := &info.Segments[i]
 		s.Minute, s.LAV, s.Alert = minute, -1, NoAlert
 	}
 	next := k.origin + time.Duration(minute)*time.Minute
 	k.minuteTimer.Set(c, next)
 	k.sweepTimer.Set(c, next+sweepOffset(c.Key()))
-	return k.segments.Mut(c, uint64(r.Seg))
+	return info
 }
 
 // sweepOffset spreads the sweeps of the roads over the minute.

@@ -10,8 +10,9 @@
 //
 // Keys and state:
 //
-//	calculator   expressway·2 + direction   vehicles by vid (16 bytes each), segments (24), past minutes of segments (64), tallies
-//	                                        beyond those in vehicles, spots and the vehicles that stand there, the road (32)
+//	calculator   expressway·2 + direction   vehicles by vid (16 bytes each), tallies beyond those in vehicles, past minutes of
+//	                                        segments (64), spots and the vehicles that stand there, the road with its
+//	                                        segments (2,432)
 //	assessment   vid                        the balance (8), for vehicles that were ever charged
 //	account      vid mod 256                answers and their total (24) since the last minute
 //	expenditure  vid                        rows of a loaded history by day and expressway (8)
@@ -24,7 +25,7 @@
 //
 // Invariants, between steps:
 //
-//	a road exists  =  its hundred segments exist  =  its minute and sweep timers are pending
+//	a road exists  =  its minute and sweep timers are pending
 //	segment.Minute = road.Minute = the minute of the logical time
 //	spot.Standing  = vehicles that are stopped there  = stops with that spot;   spot.Open → Standing ≥ 2
 //	every stopped vehicle's last report is at most 60 s old; the gone timer is pending if there is one

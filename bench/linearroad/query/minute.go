@@ -51,11 +51,8 @@ func (k *calculator) blocked(c *engine.Ctx, minute uint16) (b blocked) {
 // quote closes the minute of every segment and begins the next, and says whether there was a report in it.
 func (k *calculator) quote(c *engine.Ctx, info *road) (reported bool) {
 	west := c.Key()&1 != 0
-	for i := range segments {
-		s := k.segments.Mut(c, uint64(i))
-		if s == nil {
-			panic(fmt.Sprintf("BUG: road %d has no segment %d in minute %d", c.Key(), i, info.Minute))
-		}
+	for i := range info.Segments {
+		s := &info.Segments[i]
 		k.active.Charges += s.Charges
 		var p *past
 		if s.NOV != 0 {
@@ -97,9 +94,6 @@ func (k *calculator) sweep(c *engine.Ctx) {
 func (k *calculator) close(c *engine.Ctx) {
 	all := func(uint64, *vehicle) bool { return true }
 	k.vehicles.DeleteIf(c, all)
-	for i := range uint64(segments) {
-		k.segments.Delete(c, i)
-	}
 	k.sweepTimer.Cancel(c)
 	k.road.Delete(c)
 }

@@ -10,7 +10,7 @@ import (
 func TestSizes(t *testing.T) {
 	for name, got := range map[string][2]uintptr{
 		"vehicle": {unsafe.Sizeof(vehicle{}), 16}, "segment": {unsafe.Sizeof(segment{}), 24}, "past": {unsafe.Sizeof(past{}), 64},
-		"spot": {unsafe.Sizeof(spot{}), 8}, "stop": {unsafe.Sizeof(stop{}), 8}, "road": {unsafe.Sizeof(road{}), 32},
+		"spot": {unsafe.Sizeof(spot{}), 8}, "stop": {unsafe.Sizeof(stop{}), 8}, "road": {unsafe.Sizeof(road{}), 2432},
 		"account": {unsafe.Sizeof(account{}), 8}, "Report": {unsafe.Sizeof(Report{}), 16}, "Notice": {unsafe.Sizeof(Notice{}), 16},
 		"Request": {unsafe.Sizeof(Request{}), 16}, "Charge": {unsafe.Sizeof(Charge{}), 16},
 	} {
