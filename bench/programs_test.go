@@ -14,15 +14,18 @@ import (
 	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/linearroad/query"
 	"github.com/fullspate/spate/bench/measure"
+	"github.com/fullspate/spate/bench/network"
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
 	"github.com/fullspate/spate/engine"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// gnet starts goroutines of its own when it is loaded.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // examples are parameters for each program, with something in every field. No file that they name is there.
 func examples() map[string]any {
+	tuples := network.Input{Seed: 1<<64 - 1, Rate: 10, Seconds: 31, Keys: 5}
 	return map[string]any{
 		"linearroad": &linearroad.Params{
 			Seed: 1<<64 - 1, Xways: 3, From: 7, To: 100, Hostile: true, Replicate: true, Rules: query.Official, Warm: 5, Pace: 0.1,
@@ -38,6 +41,10 @@ func examples() map[string]any {
 			Input: topk.InputConfig{Seed: 1<<64 - 1, Rate: 10, Seconds: 31, Languages: 5, Pages: 7, Users: 9, K: 3, Splits: 2},
 			Warm:  3, Pace: 20.5, Check: true,
 		},
+		"network-hop":   &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
+		"network-keyed": &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
+		"network-hops":  &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
+		"network-bare":  &network.BareParams{Network: "unix", Bytes: 1, Buffer: 2},
 	}
 }
 
