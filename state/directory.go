@@ -3,7 +3,6 @@ package state
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 )
 
 // bound is a point in the space of identities' hashes.
@@ -36,22 +35,29 @@ func (a bound) prev() bound {
 // one key), the segments that begin in the cell are kept as a sorted run.
 type directory struct {
 	first, last uint64 // range of h1
-	shift       uint64 // h1-first >> shift is the cell
-	cells       []*segment
+	shift       uint64 // h1-first >> shift is the cell, below 64
+	cells       []cell
 	head        *segment
 	segments    int
 	spare       []*run // dropped, to be filled again
 }
 
-// run holds the segments that begin inside a cell, in order. Most of them are
-// those of one key, h1: for that, hints say where to begin to look by the
-// leading bits of h2.
+// cell is where to look for the hashes of a cell.
+type cell struct {
+	first *segment // in which it begins
+	run   *run     // made when it is first needed, nil before
+}
+
+// run holds all segments of a cell, in order. Most of them are those of one key,
+// h1: for that, starts are where to begin to look by the leading bits of h2.
+// Since segments are cut at simple bounds, that is nearly always the segment
+// itself.
 type run struct {
-	his   []bound
-	segs  []*segment
-	h1    uint64
-	shift uint64
-	hints []uint32
+	h1     uint64
+	shift  uint64
+	starts []*segment
+	his    []bound
+	segs   []*segment
 }
 
 // walkMax is how many segments are followed one by one before a run is built:
@@ -73,9 +79,11 @@ func (d *directory) index() {
 	want := uint64(2 * d.segments)
 	span := d.last - d.first
 	d.shift = uint64(max(0, bits.Len64(span)-bits.Len64(want-1)))
-	d.cells = make([]*segment, span>>d.shift+1)
+	for c := range d.cells {
+		d.dropRun(uint64(c))
+	}
+	d.cells = make([]cell, span>>d.shift+1)
 	for s := d.head; s != nil; s = s.next {
-		d.dropRun(s)
 		d.paint(s, s)
 	}
 }
@@ -90,8 +98,8 @@ func (d *directory) paint(s, old *segment) {
 		if d.cellStart(c).less(s.lo) {
 			continue
 		}
-		if p := d.cells[c]; p == old || p == nil {
-			d.cells[c] = s
+		if p := &d.cells[c].first; *p == old || *p == nil {
+			*p = s
 		}
 	}
 }
@@ -102,9 +110,9 @@ func (d *directory) cellStart(c uint64) bound { return bound{d.first + c<<d.shif
 
 // find1 is the segment of h1 in a map without sub-keys.
 func (d *directory) find1(h1 uint64) *segment {
-	c := (h1 - d.first) >> d.shift
+	c := (h1 - d.first) >> (d.shift & 63)
 	if c < uint64(len(d.cells)) {
-		if s := d.cells[c]; h1 <= s.hi1 {
+		if s := d.cells[c].first; h1 <= s.hi1 {
 			return s
 		}
 	}
@@ -113,9 +121,12 @@ func (d *directory) find1(h1 uint64) *segment {
 
 // find2 is the segment of (h1, h2).
 func (d *directory) find2(h1, h2 uint64) *segment {
-	c := (h1 - d.first) >> d.shift
+	c := (h1 - d.first) >> (d.shift & 63)
 	if c < uint64(len(d.cells)) {
-		if s := d.cells[c]; h1 < s.hi1 || h1 == s.hi1 && h2 <= s.hi2 {
+		if r := d.cells[c].run; r != nil && h1 == r.h1 {
+			return r.start(h2)
+		}
+		if s := d.cells[c].first; h1 < s.hi1 || h1 == s.hi1 && h2 <= s.hi2 {
 			return s
 		}
 	}
@@ -127,37 +138,35 @@ func (d *directory) follow(b bound) *segment {
 	if b.h1 < d.first || b.h1 > d.last {
 		panic(fmt.Sprintf("BUG: hash %016x is outside of the map's range %016x-%016x", b.h1, d.first, d.last))
 	}
-	c := d.cellOf(b.h1)
-	first := d.cells[c]
-	if first.run == nil {
-		s := first
+	c := &d.cells[d.cellOf(b.h1)]
+	if c.run == nil {
+		s := c.first
 		for range walkMax {
 			if !s.hi().less(b) {
 				return s
 			}
 			s = s.next
 		}
-		first.run = d.runOf(first, c)
+		c.run = d.runOf(c.first, d.cellOf(b.h1))
 	}
-	return first.run.find(b)
+	return c.run.find(b)
 }
 
-// runOf collects the segments that begin in cell c after the first one.
+// runOf collects the segments of cell c, the first of which it begins in.
 func (d *directory) runOf(first *segment, c uint64) *run {
 	r := d.newRun()
-	for s := first.next; s != nil && d.cellOf(s.lo.h1) == c; s = s.next {
+	for s := first; s != nil && (s == first || d.cellOf(s.lo.h1) == c); s = s.next {
 		r.his = append(r.his, s.hi())
 		r.segs = append(r.segs, s)
 	}
 	r.h1 = r.his[len(r.his)/2].h1
-	n := bits.Len(uint(len(r.his)))
+	n := bits.Len(uint(len(r.his))) + 1
 	r.shift = uint64(64 - n)
-	r.hints = slices.Grow(r.hints[:0], 1<<n)[:1<<n]
-	for p, i := uint64(0), uint32(0); p < 1<<n; p++ {
-		for int(i) < len(r.his)-1 && r.his[i].less(bound{r.h1, p << r.shift}) {
+	for p, i := uint64(0), 0; p < 1<<n; p++ {
+		for i < len(r.his)-1 && r.his[i].less(bound{r.h1, p << r.shift}) {
 			i++
 		}
-		r.hints[p] = i
+		r.starts = append(r.starts, r.segs[i])
 	}
 	return r
 }
@@ -169,26 +178,32 @@ func (d *directory) newRun() *run {
 	}
 	r := d.spare[n-1]
 	d.spare = d.spare[:n-1]
+	clear(r.starts)
 	clear(r.segs)
-	r.his, r.segs = r.his[:0], r.segs[:0]
+	r.starts, r.his, r.segs = r.starts[:0], r.his[:0], r.segs[:0]
 	return r
 }
 
-// dropRun forgets the run that begins with s, if there is one.
-func (d *directory) dropRun(s *segment) {
-	if s.run != nil && len(d.spare) < sparesMax {
-		d.spare = append(d.spare, s.run)
+// dropRun forgets the run of a cell, if there is one.
+func (d *directory) dropRun(c uint64) {
+	if r := d.cells[c].run; r != nil && len(d.spare) < sparesMax {
+		d.spare = append(d.spare, r)
 	}
-	s.run = nil
+	d.cells[c].run = nil
+}
+
+// start is the segment of (r.h1, h2).
+func (r *run) start(h2 uint64) *segment {
+	s := r.starts[h2>>(r.shift&63)]
+	for s.hi2 < h2 && s.hi1 == r.h1 {
+		s = s.next
+	}
+	return s
 }
 
 func (r *run) find(b bound) *segment {
 	if b.h1 == r.h1 {
-		i := r.hints[b.h2>>r.shift]
-		for r.his[i].less(b) {
-			i++
-		}
-		return r.segs[i]
+		return r.start(b.h2)
 	}
 	lo, hi := 0, len(r.his)-1
 	for lo < hi {
@@ -202,11 +217,11 @@ func (r *run) find(b bound) *segment {
 	return r.segs[lo]
 }
 
-// forget drops the runs that may hold s or its bounds.
+// forget drops the runs that may hold s or its bounds: those of cells that lie
+// wholly in s have none.
 func (d *directory) forget(s *segment) {
-	d.dropRun(s)
-	d.dropRun(d.cells[d.cellOf(s.lo.h1)])
-	d.dropRun(d.cells[d.cellOf(s.hi1)])
+	d.dropRun(d.cellOf(s.lo.h1))
+	d.dropRun(d.cellOf(s.hi1))
 }
 
 // insertAfter puts r, whose range s has just given up, behind s.

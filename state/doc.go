@@ -25,8 +25,8 @@
 // probing goes on from there and never wraps around. Insertion moves nothing;
 // deletion closes the gap, so there are no tombstones. A segment's slab grows
 // through the size classes (ratio 1.25) and splits in two beyond 128 KiB, at a
-// power of two of its range or at the median: at most one segment's records move
-// in one operation.
+// power of two of its range or another simple bound: at most one segment's
+// records move in one operation.
 //
 // Of h2 only as many leading bits take part in placing as the segment's keys
 // need (spread.go): a key with three sub-keys has four homes, and its records

@@ -159,7 +159,7 @@ func (m *Map) Segments() int { return m.dir.segments }
 
 // MemoryBytes is what the map occupies: slabs, bits and directory.
 func (m *Map) MemoryBytes() int64 {
-	n := m.mem.held + int64(8*len(m.dir.cells))
+	n := m.mem.held + cellBytes*int64(len(m.dir.cells))
 	for s := m.dir.head; s != nil; s = s.next {
 		n += segmentBytes + int64(24*len(s.track.dirty)+cap(s.track.deleted)+cap(s.track.frozen))
 	}

@@ -289,3 +289,58 @@ func BenchmarkSubKeys(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFewKeys writes to fifty keys of many sub-keys each, as a stream does that has a run of one key after the other:
+// each write is touched some dozens of writes before. Beyond the processor's caches nearly every one of them is a miss.
+func BenchmarkFewKeys(b *testing.B) {
+	type vehicle struct{ A, B uint64 }
+	const keys, run, ahead, step = 50, 768, 32, 8
+	subs := uint64(24_000)
+	if testing.Short() {
+		subs = 1000
+	}
+	m := benchMap[vehicle](b, Uint64, Uint64, 0)
+	f, err := NewFixedSub[vehicle](m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range keys * subs {
+		f.Upsert(partition.HashUint64(i%keys), partition.HashUint64(i/keys))
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := rand.New(rand.NewPCG(1, 1))
+	var order [run]uint64
+	var times []float64
+	writes := uint64(0)
+	for b.Loop() {
+		var spent time.Duration
+		for key := range uint64(keys) {
+			h1 := partition.HashUint64(key)
+			for i := range order {
+				order[i] = r.Uint64N(subs)
+			}
+			start := threadTime()
+			for i := 0; i < run; i += step {
+				for _, sub := range order[min(i+ahead, run):min(i+ahead+step, run)] {
+					f.Touch(h1, partition.HashUint64(sub))
+				}
+				for _, sub := range order[i : i+step] {
+					v, _ := f.Upsert(h1, partition.HashUint64(sub))
+					v.A++
+				}
+			}
+			spent += threadTime() - start
+			writes += run
+		}
+		times = append(times, float64(spent.Nanoseconds())/(keys*run))
+	}
+	sum := uint64(0)
+	f.All(func(_, _ uint64, v *vehicle) bool { sum += v.A; return true })
+	if sum != writes || m.Len() != int64(keys*subs) {
+		b.Fatalf("%d records count %d writes, want %d and %d", m.Len(), sum, keys*subs, writes)
+	}
+	b.ReportMetric(median(times), "touched-upsert-ns")
+	b.ReportMetric(slices.Min(times), "least-ns")
+	b.ReportMetric(float64(m.MemoryBytes())/float64(m.Len()), "B/record")
+}

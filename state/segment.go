@@ -36,7 +36,6 @@ type segment struct {
 	lo    bound
 	prev  *segment
 	next  *segment
-	run   *run       // see directory
 	look  uint32     // records from which the spread is worth another look
 	slab  *slab.Slab // nil when there is no record
 	total uint32     // slots, the last of which is always empty
@@ -241,7 +240,7 @@ func (m *Map) splitSegment(s *segment) bool {
 
 // chooseCut prefers the middle of the range at a power of two, so that cells of
 // the directory keep lying in one segment; where that leaves less than a
-// quarter of the records on one side, it takes the median.
+// quarter of the records on one side, it takes the simplest bound that does not.
 func (m *Map) chooseCut(s *segment) (bound, bool) {
 	first := m.dir.first
 	if x := (s.lo.h1 - first) ^ (s.hi1 - first); x != 0 {
@@ -264,12 +263,33 @@ func (m *Map) chooseCut(s *segment) (bound, bool) {
 	})
 	m.order.refs = refs
 	m.order.sort(refs, nil)
-	for i := len(refs) / 2; i < len(refs); i++ {
-		if b := refs[i].bound(); refs[0].bound().less(b) {
+	n := len(refs)
+	if n == 0 {
+		return bound{}, false
+	}
+	if a, b := refs[n/4].bound(), refs[n-1-n/4].bound(); a.less(b) {
+		return simplest(a, b), true
+	}
+	for _, r := range refs[n/2:] {
+		if b := r.bound(); refs[0].bound().less(b) {
 			return b, true
 		}
 	}
 	return bound{}, false
+}
+
+// simplest is the bound above a and not above b that ends in the most zeros.
+func simplest(a, b bound) bound {
+	if a.h1 != b.h1 {
+		return bound{leading(a.h1, b.h1), 0}
+	}
+	return bound{a.h1, leading(a.h2, b.h2)}
+}
+
+// leading is b, which is above a, with no more of its bits than tell it from a.
+func leading(a, b uint64) uint64 {
+	bit := bits.Len64(a^b) - 1
+	return b >> bit << bit
 }
 
 // splitAt moves the records from cut on to a new segment. s must have been
@@ -330,7 +350,7 @@ func (m *Map) discard(s *segment) {
 func (m *Map) replace(s, n *segment) {
 	m.discard(s)
 	m.spare.giveWords(s.track.words)
-	n.prev, n.next, n.run, n.look = s.prev, s.next, s.run, s.look
+	n.prev, n.next, n.look = s.prev, s.next, s.look
 	*s = *n
 	m.spare.giveSegment(n)
 }

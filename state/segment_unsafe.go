@@ -8,6 +8,9 @@ const _ = uint(unsafe.Offsetof(segment{}.lo)-64) + uint(64-unsafe.Offsetof(segme
 // segmentBytes is what a segment takes on the heap, its bits aside.
 const segmentBytes = int64(unsafe.Sizeof(segment{}))
 
+// cellBytes is what a cell of the directory takes.
+const cellBytes = int64(unsafe.Sizeof(cell{}))
+
 // pointer is an address in a slab, or in what stands for one.
 type pointer = unsafe.Pointer
 
