@@ -119,10 +119,10 @@ func (k *calculator) report(c *engine.Ctx, r *Report) {
 		return
 	}
 	v.Due = s.Excess
-	k.notice = Notice{
-		VID: r.VID, Excess: s.Excess, Time: r.Time, Xway: r.Xway, LAV: s.LAV, Dir: r.Dir, Seg: r.Seg, Alert: s.Alert,
-	}
-	k.notices.Emit(c, &k.notice)
+	n := &k.notice
+	n.VID, n.Excess, n.Time, n.Xway = r.VID, s.Excess, r.Time, r.Xway
+	n.LAV, n.Dir, n.Seg, n.Alert = s.LAV, r.Dir, r.Seg, s.Alert
+	k.notices.Emit(c, n)
 }
 
 // untimely ends the job: a report came at a logical time that is not in its minute.

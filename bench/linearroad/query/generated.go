@@ -129,9 +129,10 @@ func (r *xwayReader) Read(dst []engine.Record[format.Tuple]) (int, error) {
 	// The time is (whole + part/run) ms; each tuple moves it by 1000 parts.
 	run := r.xways * int64(len(r.tuples))
 	whole, part := r.millis(r.second, r.next, len(r.tuples))
-	for i, t := range r.tuples[r.next : r.next+n] {
+	from := r.tuples[r.next : r.next+n]
+	for i := range from {
 		dst[i].Millis = whole
-		dst[i].Value = t
+		dst[i].Value = from[i]
 		if part += 1000; part >= run {
 			whole += part / run
 			part %= run

@@ -15,13 +15,13 @@ func forwarder(g *engine.Graph, tuples engine.Stream[format.Tuple]) *engine.Op {
 		balances := engine.Output[Request](d, "balances")
 		expenditures := engine.Output[Request](d, "expenditures")
 		travels := engine.Output[Request](d, "travels")
-		// Room for what is being emitted, so that it need not be allocated.
+		// Room for what is being emitted, so that it need not be allocated. Reports, of which there are many, are filled in
+		// field by field: a literal is put together elsewhere and copied, and the copy waits for its pieces.
 		report, request := new(Report), new(Request)
 		return func(c *engine.Ctx, t *format.Tuple) {
 			if t.Type == format.Position {
-				*report = Report{
-					VID: t.VID, Pos: t.Pos, Time: t.Time, Xway: t.Xway, Speed: t.Speed, Lane: t.Lane, Dir: t.Dir, Seg: t.Seg,
-				}
+				report.VID, report.Pos, report.Time, report.Xway = t.VID, t.Pos, t.Time, t.Xway
+				report.Speed, report.Lane, report.Dir, report.Seg = t.Speed, t.Lane, t.Dir, t.Seg
 				reports.Emit(c, report)
 				return
 			}
