@@ -1,14 +1,12 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"maps"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -19,40 +17,6 @@ import (
 
 	"github.com/fullspate/spate/wire"
 )
-
-// fakeListener hands out what the test puts in.
-type fakeListener struct {
-	accepts chan any // net.Conn or error
-	closed  chan struct{}
-	once    sync.Once
-}
-
-func newFakeListener() *fakeListener {
-	return &fakeListener{accepts: make(chan any), closed: make(chan struct{})}
-}
-
-func (l *fakeListener) Accept() (net.Conn, error) {
-	select {
-	case v := <-l.accepts:
-		if err, ok := v.(error); ok {
-			return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
-		}
-		return v.(net.Conn), nil
-	case <-l.closed:
-		return nil, &net.OpError{Op: "accept", Err: net.ErrClosed}
-	}
-}
-
-func (l *fakeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *fakeListener) Addr() net.Addr { return &net.UnixAddr{Name: "fake", Net: "unix"} }
-
-// connect makes a connection and returns the dialling end.
-func (l *fakeListener) connect(t *testing.T) net.Conn {
-	ours, theirs := net.Pipe()
-	t.Cleanup(func() { theirs.Close() })
-	l.accepts <- ours
-	return theirs
-}
 
 // TestAcceptor: connections that know the secret are handed over, others are told, counted and logged; on real sockets.
 func TestAcceptor(t *testing.T) {
@@ -91,23 +55,6 @@ func TestAcceptor(t *testing.T) {
 			t.Errorf("%s: log is %q", network, text)
 		}
 	}
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func TestConfigValidate(t *testing.T) {
