@@ -112,6 +112,23 @@ func TestWorkersGetIDs(t *testing.T) {
 	}
 }
 
+// A worker that has not heard of its id before the connection broke gets the same one again.
+func TestIDIsGivenOnce(t *testing.T) {
+	r := newRig(t)
+	w := r.add("")[0]
+	id := r.mustSubmit(Submission{})
+	w.id = ""
+	r.m.Disconnected(r.now, 1, "broken")
+	for _, again := range []*rig{r, r.restart()} {
+		again.connect(w)
+		if w.id != "w1" || len(again.m.Workers()) != 1 {
+			t.Errorf("it is %q of %d workers", w.id, len(again.m.Workers()))
+		}
+		again.wantState(id, Running)
+		w.id = ""
+	}
+}
+
 func TestProtocolViolations(t *testing.T) {
 	tests := []struct {
 		name string

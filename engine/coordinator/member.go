@@ -55,6 +55,9 @@ const loopsMax = 256
 // register takes the first message of a connection.
 func (m *Machine) register(now time.Time, c ConnID, r *control.Register) {
 	w := m.member(r.Worker)
+	if r.Worker == "" {
+		w = m.withIncarnation(r.Incarnation) // it was given an id that it has not heard of
+	}
 	if reason := m.judge(w, r); reason != "" {
 		m.refuse(now, c, r, reason)
 		return
@@ -121,6 +124,15 @@ func (m *Machine) hangUp(now time.Time, c ConnID, reason string) {
 func (m *Machine) drop(c ConnID) {
 	m.refused[c] = true
 	m.act(Close{c})
+}
+
+func (m *Machine) withIncarnation(incarnation uint64) *member {
+	for _, w := range m.members {
+		if w.incarnation == incarnation {
+			return w
+		}
+	}
+	return nil
 }
 
 // newWorkerID gives the next number that nobody has taken by asking for it.
