@@ -13,6 +13,7 @@ import (
 
 	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/linearroad/format"
+	"github.com/fullspate/spate/bench/network"
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
 )
@@ -56,6 +57,9 @@ type grammar struct {
 		LR        benchLinearCommand `cmd:"" name:"lr" help:"Linear Road: generator, query and validation in one process."`
 		Wordcount wordcountCommand   `cmd:"" help:"Word frequency in windows of 30 seconds."`
 		TopK      topkCommand        `cmd:"" name:"topk" help:"Top k of page views in windows of 30 seconds."`
+		Hop       hopCommand         `cmd:"" help:"One hop between two processes, beside a bare sender."`
+		Keyed     keyedCommand       `cmd:"" help:"Counting by key, from one process to another."`
+		Hops      hopsCommand        `cmd:"" help:"Response times over three hops between two processes."`
 		Compare   compareCommand     `cmd:"" help:"Put two results side by side."`
 		Plot      plotCommand        `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`
@@ -99,6 +103,7 @@ func Main(ctx context.Context, args []string, console Console) int {
 // defaults are the values that help texts and flags take from elsewhere.
 func defaults() kong.Vars {
 	linear, words, views := linearroad.Defaults(), wordcount.Defaults(), topk.Defaults()
+	hop, keyed, hops := network.Defaults(network.Hop), network.Defaults(network.Keyed), network.Defaults(network.Hops)
 	return kong.Vars{
 		"cores":  strconv.Itoa(min(runtime.GOMAXPROCS(0), loopsMax)),
 		"xways":  strconv.Itoa(linear.Xways),
@@ -113,6 +118,12 @@ func defaults() kong.Vars {
 		"topk_rate":            strconv.Itoa(views.Input.Rate),
 		"topk_seconds":         strconv.Itoa(views.Input.Seconds),
 		"topk_k":               strconv.Itoa(views.Input.K),
+		"hop_tuples":           strconv.Itoa(hop.Input.Seconds * hop.Input.Rate),
+		"keyed_tuples":         strconv.Itoa(keyed.Input.Seconds * keyed.Input.Rate),
+		"keyed_keys":           strconv.Itoa(keyed.Input.Keys),
+		"hops_rate":            strconv.Itoa(hops.Input.Rate),
+		"hops_seconds":         strconv.Itoa(hops.Input.Seconds),
+		"hops_keys":            strconv.Itoa(hops.Input.Keys),
 	}
 }
 

@@ -2,6 +2,7 @@
 //
 //	lr generate | history | run | validate      Linear Road with files
 //	bench lr | wordcount | topk | compare       measurements, everything in one process
+//	bench hop | keyed | hops                    measurements of the data path
 //	version
 //
 // Flags are checked before anything is opened. A command writes its result to standard output, as text or with --json as
