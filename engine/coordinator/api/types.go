@@ -1,0 +1,233 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/coordinator"
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+)
+
+// Submit is what POST /api/v1/jobs takes.
+type Submit struct {
+	Graph       string            `json:"graph"` // the name of a program
+	Params      json.RawMessage   `json:"params,omitempty"`
+	Parallelism map[string]int    `json:"parallelism,omitempty"` // by operator
+	Workers     int               `json:"workers,omitempty"`     // 0: all
+	Pins        map[string]int    `json:"pins,omitempty"`        // by operator: the only worker, by number from 0
+	Config      control.JobConfig `json:"config,omitzero"`
+}
+
+// SubmitOf is the body of a request.
+func SubmitOf(r coordinator.Request) Submit {
+	return Submit{
+		Graph: r.Program, Params: r.Params, Parallelism: r.Parallelism, Workers: r.Workers, Pins: r.Pins, Config: r.Config,
+	}
+}
+
+// request is what SubmitOf was made of.
+func (s Submit) request() coordinator.Request {
+	return coordinator.Request{
+		Program: s.Graph, Params: s.Params, Parallelism: s.Parallelism, Workers: s.Workers, Pins: s.Pins, Config: s.Config,
+	}
+}
+
+// Submitted is the answer.
+type Submitted struct {
+	ID string `json:"id"`
+}
+
+// Cluster is what GET /api/v1/cluster says.
+type Cluster struct {
+	ID                 string                          `json:"id"`
+	Epoch              uint64                          `json:"epoch"`
+	Started            time.Time                       `json:"started"`
+	Ready              bool                            `json:"ready"`
+	HeartbeatTimeoutMS float64                         `json:"heartbeat_timeout_ms"`
+	Workers            map[coordinator.WorkerState]int `json:"workers"` // how many by state
+	Jobs               map[coordinator.State]int       `json:"jobs"`
+}
+
+// Worker is one of GET /api/v1/workers.
+type Worker struct {
+	ID          string                  `json:"id"`
+	State       coordinator.WorkerState `json:"state"`
+	PID         int                     `json:"pid"`
+	Address     string                  `json:"address"`
+	Incarnation string                  `json:"incarnation"` // hex
+	Loops       int                     `json:"loops"`
+	MemoryBytes int64                   `json:"memory_bytes"` // budget, 0: none
+	Version     string                  `json:"version"`
+	Commit      string                  `json:"commit"`
+	Since       time.Time               `json:"since"`
+	Heard       time.Time               `json:"heard"`
+	RSSBytes    int64                   `json:"rss_bytes"`
+	CPUCores    float64                 `json:"cpu_cores"`
+	LateMS      float64                 `json:"late_ms"` // by which the last heartbeat left late
+	Tasks       []WorkerTask            `json:"tasks"`
+}
+
+// WorkerTask is a task on a worker.
+type WorkerTask struct {
+	Job      string `json:"job"`
+	Operator string `json:"operator"`
+	Task     int    `json:"task"`
+	Loop     int    `json:"loop"`
+}
+
+// JobSummary is one of GET /api/v1/jobs.
+type JobSummary struct {
+	ID        string            `json:"id"`
+	Graph     string            `json:"graph"` // the name of the program
+	Epoch     uint64            `json:"epoch"`
+	State     coordinator.State `json:"state"`
+	Workers   []string          `json:"workers"`
+	TaskCount int               `json:"task_count"`
+	Submitted time.Time         `json:"submitted"`
+	Started   *time.Time        `json:"started"`
+	Ended     *time.Time        `json:"ended"`
+	Failure   *Failure          `json:"failure"`
+}
+
+// Job is what GET /api/v1/jobs/{id} says.
+type Job struct {
+	JobSummary
+	Params      json.RawMessage   `json:"params"`
+	Parallelism map[string]int    `json:"parallelism"`
+	Config      control.JobConfig `json:"config"`
+	Fingerprint string            `json:"fingerprint"` // hex
+	Operators   []Operator        `json:"operators"`
+	Tasks       []Task            `json:"tasks"`
+	Parts       []Part            `json:"parts"`
+	Losses      []Loss            `json:"losses"`
+	Results     []engine.Result   `json:"results"`
+	Events      []Event           `json:"events"`
+}
+
+// Operator is a node of a job's graph.
+type Operator struct {
+	ID     string              `json:"id"`
+	Kind   string              `json:"kind"`
+	Host   string              `json:"host"` // in whose tasks it runs
+	Inputs []coordinator.Input `json:"inputs"`
+}
+
+// Task is a task of an operator, or the share that a fused operator has in its host's.
+type Task struct {
+	Operator      string   `json:"operator"`
+	Task          int      `json:"task"`
+	Worker        string   `json:"worker"`
+	Loop          int      `json:"loop"`
+	Fused         bool     `json:"fused"`
+	Range         Range    `json:"range"`
+	Splits        []string `json:"splits,omitempty"`
+	Position      *string  `json:"position"`    // τ; null before the first report
+	PositionMS    *uint64  `json:"position_ms"` // null, too, once it is infinite
+	FrontierLagMS float64  `json:"frontier_lag_ms"`
+	TuplesIn      uint64   `json:"tuples_in"`
+	TuplesOut     uint64   `json:"tuples_out"`
+	RateIn        float64  `json:"rate_in"`   // tuples per second
+	RateOut       float64  `json:"rate_out"`  // tuples per second
+	TrueRate      float64  `json:"true_rate"` // tuples per second spent processing
+	Busy          float64  `json:"busy"`      // share of the time
+	QueueBytes    int64    `json:"queue_bytes"`
+	StateBytes    int64    `json:"state_bytes"`
+}
+
+// Range is a range of key hashes, both ends included, as 16 hex digits.
+type Range struct {
+	First string `json:"first"`
+	Last  string `json:"last"`
+}
+
+// Part is a worker's part of a job.
+type Part struct {
+	Worker      string     `json:"worker"`
+	Incarnation string     `json:"incarnation"`
+	Phase       string     `json:"phase"`
+	Reported    *time.Time `json:"reported"`
+}
+
+// Failure says why a job failed.
+type Failure struct {
+	Worker   string  `json:"worker,omitempty"`
+	Operator string  `json:"operator,omitempty"`
+	Task     int     `json:"task,omitempty"`
+	Time     string  `json:"time,omitempty"` // τ
+	TimeMS   *uint64 `json:"time_ms,omitempty"`
+	Key      string  `json:"key,omitempty"`
+	Message  string  `json:"message"`
+	Stack    string  `json:"stack,omitempty"`
+}
+
+// Loss says what a job has lost with a worker.
+type Loss struct {
+	Worker      string            `json:"worker"`
+	Incarnation string            `json:"incarnation"`
+	PID         int               `json:"pid"`
+	Address     string            `json:"address"`
+	Cause       coordinator.Cause `json:"cause"`
+	Reason      string            `json:"reason"`
+	Heard       time.Time         `json:"heard"`
+	Detected    time.Time         `json:"detected"`
+	AfterMS     float64           `json:"after_ms"`
+	Tasks       []LostTask        `json:"tasks"`
+}
+
+// LostTask is a task that is lost.
+type LostTask struct {
+	Operator   string  `json:"operator"`
+	Task       int     `json:"task"`
+	Position   *string `json:"position"` // τ; null where it is not known
+	PositionMS *uint64 `json:"position_ms"`
+}
+
+// Event is something that has happened.
+type Event struct {
+	Seq    uint64                `json:"seq"`
+	At     time.Time             `json:"at"`
+	Kind   coordinator.EventKind `json:"kind"`
+	Job    string                `json:"job,omitempty"`
+	Worker string                `json:"worker,omitempty"`
+	TookMS float64               `json:"took_ms,omitempty"`
+	Text   string                `json:"text,omitempty"`
+}
+
+// ms is a duration in milliseconds.
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// hex is a number of 64 bits that is no quantity.
+func hex(v uint64) string { return fmt.Sprintf("%016x", v) }
+
+// moment is nil for what has not happened.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// position is τ with its milliseconds, which infinity has none of.
+func position(t wire.Time) (tau *string, millis *uint64) {
+	s := t.String()
+	if t != wire.TimeMax {
+		n := t.Millis()
+		millis = &n
+	}
+	return &s, millis
+}
+
+func rangeOf(r partition.Range) Range { return Range{hex(r.First), hex(r.Last)} }
+
+// list is never null.
+func list[A, B any](from []A, to func(A) B) []B {
+	all := make([]B, len(from))
+	for i, v := range from {
+		all[i] = to(v)
+	}
+	return all
+}
