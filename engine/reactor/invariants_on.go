@@ -1,0 +1,6 @@
+//go:build invariants
+
+package reactor
+
+// invariants says that it is checked who calls what is for the loop alone.
+const invariants = true
