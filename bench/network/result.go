@@ -22,14 +22,16 @@ type Measures struct {
 	RSSBytes       int64   `json:"rss_bytes"`        // of all processes, at most, over the whole run
 	// ResponseMS is how long a tuple took from its time to its arrival; runs with a pace only.
 	ResponseMS *measure.Times `json:"response_ms,omitempty"`
-	// SourcePerS is the rate of the source with nothing behind it, on one loop; 0 where that was not measured.
-	SourcePerS float64 `json:"source_tuples_per_s,omitempty"`
-	// BarePerS is the rate of the bare sender in bytes per second; 0 where that was not measured. OfBare is the part of it that
-	// LinkBytesPerS is.
-	BarePerS float64  `json:"bare_bytes_per_s,omitempty"`
-	OfBare   float64  `json:"of_bare,omitempty"`
-	Valid    bool     `json:"valid"`            // what arrived was checked and is what was made
-	Faults   []string `json:"faults,omitempty"` // what is wrong
+	Baselines
+	Valid  bool     `json:"valid"`            // what arrived was checked and is what was made
+	Faults []string `json:"faults,omitempty"` // what is wrong
+}
+
+// Baselines are what was measured beside a run; 0 where it was not.
+type Baselines struct {
+	SourcePerS float64 `json:"source_tuples_per_s,omitempty"` // the source with nothing behind it, on one loop
+	BarePerS   float64 `json:"bare_bytes_per_s,omitempty"`    // the bare sender, in bytes
+	OfBare     float64 `json:"of_bare,omitempty"`             // LinkBytesPerS as a part of BarePerS
 }
 
 // Result is what a benchmark came to, run by run.

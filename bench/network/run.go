@@ -109,6 +109,9 @@ func (r *runner) watch(seconds, warm int) *measure.Watch {
 func (m *Measures) take(part *measure.Part, all *told, splits []split, warm int) {
 	made := float64(from(splits, 0))
 	m.Tuples = from(splits, warm)
+	if all.Ended <= all.Began { // all came in one turn, at the beginning of which the clock was read: the warm-up counts too
+		m.Tuples, all.Began = from(splits, 0), 0
+	}
 	if m.Seconds = (all.Ended - all.Began).Seconds(); m.Seconds > 0 {
 		m.TuplesPerS = float64(m.Tuples) / m.Seconds
 	}
