@@ -292,7 +292,7 @@ func (w *busyWork) Step(time.Duration) (bool, time.Duration) {
 	return true, Never
 }
 
-// BenchmarkStep is what a step costs besides the work, the look at the network included.
+// BenchmarkStep is what a step costs besides the work, its share of polling the network included.
 func BenchmarkStep(b *testing.B) {
 	for _, plain := range []bool{false, true} {
 		name := "kernel"

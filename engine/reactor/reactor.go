@@ -54,6 +54,7 @@ type loopState struct {
 	stepping  bool
 	fruitless int           // steps in a row that found nothing to do
 	armed     time.Duration // what the alarm was last set for; Never: it was taken back
+	slept     bool          // the loop has blocked since the last step
 	yielded   time.Duration // when the processor was last offered to others
 }
 
@@ -140,7 +141,7 @@ func (r *Reactor) Remove(w Work) {
 // done and no goroutine is left. It may be called any number of times.
 //
 // On the loop, that is by Work, a Handler or a function given to Do, it returns at once, since it would wait for its caller.
-// All the same it happens, as soon as they have returned.
+// All the same it happens, as soon as they have returned. Two reactors must not stop each other from their loops.
 func (r *Reactor) Stop() {
 	r.stop.Do(func() { close(r.asked) })
 	if !r.onLoop() {

@@ -67,10 +67,7 @@ func (r *Reactor) run(fns []func()) {
 // step when it is due.
 func (r *Reactor) step() {
 	began := r.Now()
-	if began-r.yielded >= yieldEvery {
-		runtime.Gosched()
-		r.yielded = began
-	}
+	r.yield(began)
 	r.blocked = slices.DeleteFunc(r.blocked, (*conn).drained)
 	now := began
 	worked, until := r.stepAll(now)
@@ -86,6 +83,17 @@ func (r *Reactor) step() {
 	r.rest(now, until)
 }
 
+// yield offers the processor to others if the loop has run for long. One that has just been woken has not.
+func (r *Reactor) yield(now time.Duration) {
+	if r.slept {
+		r.slept, r.yielded = false, now
+	}
+	if now-r.yielded >= yieldEvery {
+		runtime.Gosched()
+		r.yielded = now
+	}
+}
+
 // rest has the loop block until something arrives or a deadline passes.
 func (r *Reactor) rest(now, until time.Duration) {
 	if len(r.blocked) > 0 {
@@ -95,6 +103,7 @@ func (r *Reactor) rest(now, until time.Duration) {
 		r.Wake()
 		return
 	}
+	r.slept = true
 	r.arm(until)
 }
 
