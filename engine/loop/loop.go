@@ -15,7 +15,8 @@ import (
 type Loop struct {
 	tasks  []*entry
 	budget int
-	left   int // tasks that are not done
+	labels bool // the goroutine carries profiler labels
+	left   int  // tasks that are not done
 
 	asleep atomic.Bool
 	wake   chan struct{}
@@ -36,9 +37,9 @@ type entry struct {
 const TurnBudget = 4096
 
 // New makes a loop of tasks, which take turns in this order: producers before consumers. With labels, the goroutine that
-// steps the loop carries profiler labels for operator and task.
+// steps the loop carries profiler labels for operator and task, while it is in a step.
 func New(tasks []*task.Task, budget int, labels bool) *Loop {
-	l := &Loop{budget: budget, left: len(tasks), wake: make(chan struct{}, 1), measures: make([]task.Measure, len(tasks))}
+	l := &Loop{budget: budget, labels: labels, left: len(tasks), wake: make(chan struct{}, 1), measures: make([]task.Measure, len(tasks))}
 	for _, t := range tasks {
 		e := &entry{Task: t}
 		if labels {
@@ -82,6 +83,9 @@ func (l *Loop) Step(now time.Duration, clock func() time.Duration) (Turn, error)
 			e.done, turn.Worked = true, true
 			l.left--
 		}
+	}
+	if l.labels {
+		pprof.SetGoroutineLabels(context.Background()) // what comes now is nobody's in particular: the network, another job
 	}
 	turn.Done = l.left == 0
 	if turn.Done || now-l.published >= measureEvery || now < l.published {

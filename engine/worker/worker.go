@@ -207,7 +207,7 @@ func (w *Worker) deploy(m *control.Deploy) {
 	answer := &control.Deployed{Job: m.Job, Epoch: m.Epoch}
 	j, err := w.newJob(m)
 	if err != nil {
-		w.log.Error("job could not be deployed", "job", m.Job, "error", err)
+		w.log.Warn("job could not be deployed", "job", m.Job, "error", err)
 		answer.Error = failure(w.id, err)
 	} else {
 		w.jobs[m.Job] = j
@@ -237,12 +237,12 @@ func (w *Worker) laneDone(j *job) {
 	w.tell(j.ended)
 }
 
-// fail ends a job with an error.
+// fail ends a job with an error. That is the job's failure, which the coordinator is told of, and not this worker's.
 func (w *Worker) fail(j *job, err error) {
 	if j.phase == control.PhaseEnded || w.jobs[j.order.Job] != j {
 		return
 	}
-	w.log.Error("job failed", "job", j.order.Job, "error", err)
+	w.log.Warn("job failed", "job", j.order.Job, "error", err)
 	j.abort(err)
 	w.tell(j.ended)
 }
