@@ -47,6 +47,9 @@ type Config struct {
 	// CapacityBytes bounds the bytes beyond the trim point, as far as Full tells
 	// the writer; 0 is unbounded.
 	CapacityBytes int64
+	// OverrunBytes bounds what a log holds in any case: a step that appends beyond it panics with an *OverrunError. 0 is
+	// unbounded.
+	OverrunBytes int64
 	// Pool gives the slabs; it may be shared by any number of logs.
 	Pool *slab.Pool
 	// Owner is the name under which the pool accounts for the slabs.
@@ -82,6 +85,9 @@ func (c Config) Validate() error {
 	if c.CapacityBytes < 0 {
 		bad("CapacityBytes is %d, want 0 or more", c.CapacityBytes)
 	}
+	if c.OverrunBytes < 0 || c.OverrunBytes > 0 && c.OverrunBytes < c.CapacityBytes {
+		bad("OverrunBytes is %d, want 0 or at least the capacity of %d", c.OverrunBytes, c.CapacityBytes)
+	}
 	if c.SpillBytesMax < 0 {
 		bad("SpillBytesMax is %d, want 0 or more", c.SpillBytesMax)
 	}
@@ -99,6 +105,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.CapacityBytes == 0 {
 		c.CapacityBytes = math.MaxInt64
+	}
+	if c.OverrunBytes == 0 {
+		c.OverrunBytes = math.MaxInt64
 	}
 	if c.SpillBytesMax == 0 {
 		c.SpillBytesMax = math.MaxInt64

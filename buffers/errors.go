@@ -55,3 +55,15 @@ func (e *LoadError) Error() string {
 }
 
 func (e *LoadError) Unwrap() error { return e.Err }
+
+// OverrunError says that a step has emitted more than a log may hold in any case.
+type OverrunError struct {
+	Stream     wire.StreamID
+	Bytes, Max int64
+}
+
+// Error says how much.
+func (e *OverrunError) Error() string {
+	return fmt.Sprintf("buffers: one step has emitted to one consumer what makes its log of stream %d hold %d bytes, at most %d are allowed: emit less at one logical time, or raise the bound",
+		e.Stream, e.Bytes, e.Max)
+}

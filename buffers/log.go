@@ -187,6 +187,9 @@ func (l *Log) openFor(n int) {
 	if l.open.limit != 0 {
 		l.sealOpen(l.frontier)
 	}
+	if l.queue.live+int64(n) > l.cfg.OverrunBytes {
+		panic(&OverrunError{Stream: l.cfg.Stream, Bytes: l.queue.live, Max: l.cfg.OverrunBytes})
+	}
 	least := wire.FrameHeader + n
 	tail := l.queue.tail
 	if room := tail.room(); room < least || room < min(l.cfg.FrameBytes, len(tail.mem))/8 {

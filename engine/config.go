@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math"
 	"runtime"
+
+	"github.com/fullspate/spate/engine/graph"
 )
 
 // Config says how a job is run. The zero Config is a good one. Nothing in it changes a result.
@@ -18,6 +20,9 @@ type Config struct {
 	Pace float64
 	// LogBytes bounds what a channel's log holds between steps, in bytes; 0 for 1 MiB. At least 4 KiB.
 	LogBytes int64
+	// StepBytes bounds what one step of a task may emit to one consumer, in bytes; 0 for 1 GiB. A job whose operator emits
+	// more at one logical time ends with an error.
+	StepBytes int64
 	// FrameBytes bounds a frame; 0 for 64 KiB.
 	FrameBytes int
 	// Memory bounds slab memory (state and logs) in bytes; 0 for no bound. A job that needs more ends with an error.
@@ -40,7 +45,9 @@ type Config struct {
 const (
 	loopsMax        = 256
 	logBytesDefault = 1 << 20
-	logBytesMin     = 4 << 10
+	// StepBytesDefault is a million tuples of a KiB, from one timer.
+	StepBytesDefault = 1 << 30
+	logBytesMin      = 4 << 10
 )
 
 // Validate reports every problem at once.
@@ -59,6 +66,9 @@ func (c Config) Validate() error {
 	if c.FrameBytes < 0 {
 		fail("FrameBytes is %d, want 0 (64 KiB) or a positive number", c.FrameBytes)
 	}
+	if c.StepBytes < 0 {
+		fail("StepBytes is %d, want 0 (%d) or a positive number", c.StepBytes, StepBytesDefault)
+	}
 	if c.Window < 0 {
 		fail("Window is %d bytes, want 0 (256 KiB) or a positive number", c.Window)
 	}
@@ -66,8 +76,8 @@ func (c Config) Validate() error {
 		fail("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory)
 	}
 	for id, n := range c.Parallelism {
-		if n < 1 {
-			fail("Parallelism of %q is %d, want at least 1", id, n)
+		if n < 1 || n > graph.TasksMax {
+			fail("Parallelism of %q is %d, want 1 to %d", id, n, graph.TasksMax)
 		}
 	}
 	return errors.Join(errs...)
@@ -79,6 +89,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.LogBytes == 0 {
 		c.LogBytes = logBytesDefault
+	}
+	if c.StepBytes == 0 {
+		c.StepBytes = StepBytesDefault
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -70,7 +70,7 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	j := &Job{done: make(chan struct{})}
 	j.pool = slab.New(slab.Config{Budget: cfg.Memory, HugePages: true, Prefault: true})
 	j.dep, err = deploy.New(plan, deploy.Config{
-		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, FrameBytes: cfg.FrameBytes,
+		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes,
 		SpillDir: cfg.SpillDir, TrimOnAck: true,
 	})
 	if err != nil {
@@ -124,9 +124,13 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 		}
 		d.Between = j.ender(l)
 		wg.Go(func() {
-			if err := d.Run(); err != nil {
-				j.fail(err)
-			}
+			err := errGoexit
+			defer func() {
+				if err != nil {
+					j.fail(err)
+				}
+			}()
+			err = d.Run()
 		})
 	}
 	unhook := context.AfterFunc(ctx, func() { j.Cancel() })
@@ -153,6 +157,9 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 		close(j.done)
 	}()
 }
+
+// errGoexit is what is left where a loop's goroutine has neither returned nor panicked.
+var errGoexit = errors.New("an operator has ended the goroutine of its loop: runtime.Goexit was called, as testing.T.FailNow does")
 
 // ender is run between turns of a loop: it passes on that the job is to end early, once.
 func (j *Job) ender(l *loop.Loop) func() {

@@ -50,6 +50,9 @@ type SourceSpec[T any] struct {
 	Live bool
 	// OnWake, if set, is handed the function that makes a sleeping source look again.
 	OnWake func(wake func())
+	// OnStop, if set, is called when the job is drained or cancelled. The source is then read to the end that its readers come
+	// to by themselves, without regard to pace. Otherwise the input ends with what has been emitted.
+	OnStop func()
 }
 
 // A block is large enough to hide what a Read costs; all splits together keep no more than blocksRecords, as far as their
@@ -78,7 +81,7 @@ func Source[T any](g *Graph, id string, s SourceSpec[T]) Stream[T] {
 		block = max(blockRecordsMin, min(blockRecords, blocksRecords/max(len(s.Splits), 1)))
 	}
 	op.Reading = &task.SourceSpec{
-		Splits: s.Splits, Live: s.Live, OnWake: s.OnWake,
+		Splits: s.Splits, Live: s.Live, OnWake: s.OnWake, OnStop: s.OnStop,
 		Open: func(split task.Split, from task.Offset) (task.SplitReader, error) {
 			r, err := s.Open(split, from)
 			if err != nil {

@@ -76,6 +76,7 @@ func (p *Push[T]) Source(g *Graph, id string) Stream[T] {
 		Splits: []Split{{Ordinal: g.nextOrdinal(), Name: id}},
 		Live:   true,
 		OnWake: func(wake func()) { p.mu.Lock(); p.wake = wake; p.mu.Unlock() },
+		OnStop: p.Close,
 		Open:   func(Split, Offset) (Reader[T], error) { return (*pushReader[T])(p), nil },
 	})
 }
@@ -110,9 +111,13 @@ func (p *Push[T]) SendAt(ctx context.Context, at time.Duration, v *T) error {
 	}
 }
 
-// Close ends the input; what was sent before is still processed.
+// Close ends the input; what was sent before is still processed. A job that is drained or cancelled closes it, too.
 func (p *Push[T]) Close() {
 	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
 	p.closed = true
 	wake := p.wake
 	p.signal()

@@ -18,6 +18,7 @@ type Config struct {
 	Pool       *slab.Pool
 	Clock      task.Clock
 	LogBytes   int64 // capacity of each log
+	StepBytes  int64 // that a log may hold in any case, however much a step emits; 0 for no bound
 	FrameBytes int   // 0 for the default
 	SpillDir   string
 	// TrimOnAck lets consumption trim logs; otherwise they keep what checkpoints have not covered.
@@ -223,13 +224,21 @@ func (d *Deployment) receive(e edge) {
 	}
 }
 
+// overrun is the hard bound of a log, which a step may reach that begins when the log is all but full.
+func (d *Deployment) overrun() int64 {
+	if d.cfg.StepBytes == 0 {
+		return 0
+	}
+	return d.cfg.StepBytes + d.cfg.LogBytes
+}
+
 func (d *Deployment) makeLogs(e edge) error {
 	t, to := e.from, d.Units[e.unit]
 	var logs []*buffers.Log
 	for i, consumer := range to {
 		l, err := buffers.New(buffers.Config{
 			Stream: e.decl.Stream, PayloadSize: e.decl.PayloadSize, FrameBytes: d.cfg.FrameBytes,
-			CapacityBytes: d.cfg.LogBytes, Pool: d.cfg.Pool, Owner: t.Operator() + "." + e.decl.Name,
+			CapacityBytes: d.cfg.LogBytes, OverrunBytes: d.overrun(), Pool: d.cfg.Pool, Owner: t.Operator() + "." + e.decl.Name,
 			TrimOnAck: d.cfg.TrimOnAck, SpillDir: d.cfg.SpillDir,
 		})
 		if err != nil {

@@ -50,6 +50,12 @@ type PlanConfig struct {
 	NoFuse      bool
 }
 
+// What a plan may have at most. A channel takes some 2 KiB before anything is in it.
+const (
+	TasksMax    = 1024    // of an operator
+	ChannelsMax = 1 << 17 // in all
+)
+
 // NewPlan decides on units and parallelism. A stateless operator that is the only consumer of its input is fused into its
 // producer, unless it is given a parallelism of its own.
 func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
@@ -58,8 +64,8 @@ func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
 		if !slices.ContainsFunc(g.Operators, func(op *Operator) bool { return op.ID == id }) {
 			return nil, fmt.Errorf("parallelism is given for %q, which is no operator of %q (these are %v)", id, g.Name, g.ids())
 		}
-		if n < 1 {
-			return nil, fmt.Errorf("parallelism of %q is %d, want at least 1", id, n)
+		if n < 1 || n > TasksMax {
+			return nil, fmt.Errorf("parallelism of %q is %d, want 1 to %d", id, n, TasksMax)
 		}
 	}
 	for _, op := range g.Operators {
@@ -74,7 +80,26 @@ func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
 			return nil, fmt.Errorf("weights of %q: %w", op.ID, err)
 		}
 	}
-	return p, nil
+	return p, p.checkSize()
+}
+
+// checkSize refuses what no memory would hold: every task has a channel to every task of each consumer.
+func (p *Plan) checkSize() error {
+	channels := 0
+	for _, op := range p.Graph.Operators {
+		to, at := p.Where(op)
+		if at > 0 {
+			continue // fused
+		}
+		for _, in := range op.Inputs {
+			from, _ := p.Where(in.From)
+			channels += p.Units[from].Tasks * p.Units[to].Tasks
+		}
+	}
+	if channels > ChannelsMax {
+		return fmt.Errorf("%q would have %d channels between tasks, want at most %d: lower the parallelism of operators that feed each other", p.Graph.Name, channels, ChannelsMax)
+	}
+	return nil
 }
 
 // ranges cuts the key space for n tasks.

@@ -54,6 +54,7 @@ type reading struct {
 	splits []splitReading
 	open   int  // splits that have not ended
 	stop   bool // read no more: what has been read is all there is
+	hurry  bool // what is left is read as fast as possible
 }
 
 // SplitState is how far a split has been read: it is reopened at Offset, where Skip records are passed over. The next
@@ -99,10 +100,17 @@ func (r *reading) close() error {
 	return errors.Join(errs...)
 }
 
-// StopReading makes a source treat what it has emitted so far as its whole input.
+// StopReading makes a source treat what it has emitted so far as its whole input; or what it has accepted, where it has
+// promised somebody to process that (see SourceSpec.OnStop).
 func (t *Task) StopReading() {
-	if t.reading != nil {
-		t.reading.stop = true
+	r := t.reading
+	switch {
+	case r == nil:
+	case r.spec.OnStop == nil:
+		r.stop = true
+	case !r.hurry:
+		r.hurry = true
+		r.spec.OnStop()
 	}
 }
 
@@ -117,6 +125,9 @@ func (t *Task) runSource(budget int, p *Progress) (worked bool) {
 	}
 	for i := range r.splits {
 		r.splits[i].waiting = false
+	}
+	if r.hurry {
+		r.clock = Clock{}
 	}
 	limit := min(r.clock.limit(t.now), t.hold)
 	for budget > 0 && c.err == nil && r.open > 0 {

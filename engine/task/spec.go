@@ -108,6 +108,9 @@ type SourceSpec struct {
 	Live bool
 	// OnWake, if set, is handed the function that makes a sleeping source look again.
 	OnWake func(wake func())
+	// OnStop, if set, is called when the input is to end early. The source is then read to the end that its readers come to
+	// by themselves, at once. Otherwise the input ends with what has been emitted.
+	OnStop func()
 }
 
 // SinkPart tells a sink's writer which part of the whole it is.

@@ -59,7 +59,7 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	j.pool = slab.New(slab.Config{Budget: j.budget(), HugePages: true, Prefault: true})
 	j.makeLanes()
 	j.dep, err = deploy.New(plan, deploy.Config{
-		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, FrameBytes: cfg.FrameBytes, TrimOnAck: true,
+		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: engine.StepBytesDefault, FrameBytes: cfg.FrameBytes, TrimOnAck: true,
 		Local: func(unit, index int) bool { return j.slot(unit, index).Worker == j.self },
 		Out:   j.send, In: j.receive,
 	})
