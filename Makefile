@@ -16,7 +16,7 @@ BENCH    ?= .
 # is raced in the packages it is made of.
 RACE = $(shell $(GO) list ./... | grep -v -e /engine/sim$$ -e /cmd/spate$$ -e /cmd/internal/ -e /partition$$)
 
-.PHONY: all build test check format vet staticcheck test-invariants race fuzz bench soak clean
+.PHONY: all build test check format vet staticcheck test-invariants test-mutants test-heap race fuzz bench soak clean
 
 all: build
 
@@ -26,7 +26,7 @@ build:
 test:
 	$(GO) test ./...
 
-check: format vet staticcheck test test-invariants race
+check: format vet staticcheck test test-invariants test-mutants test-heap race
 
 format:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; fi
@@ -34,13 +34,23 @@ format:
 vet:
 	$(GO) vet ./...
 	$(GO) vet -tags invariants ./...
+	$(GO) vet -tags mutations ./engine/...
 
 staticcheck:
 	$(GO) tool staticcheck ./...
 	$(GO) tool staticcheck -tags invariants ./...
+	$(GO) tool staticcheck -tags mutations ./engine/...
 
 test-invariants:
-	$(GO) test -tags invariants ./...
+	$(GO) test -tags invariants -short ./...
+
+# Planted bugs: the simulator has to find each of them.
+test-mutants:
+	$(GO) test -tags mutations -run 'TestMutants' ./engine/sim
+
+# Slabs of systems other than Linux come from the Go heap.
+test-heap:
+	$(GO) test -tags slabheap -short ./wire/slab ./state ./buffers
 
 race:
 	$(GO) test -race -short $(RACE)

@@ -12,11 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fullspate/spate/partition"
-	"github.com/fullspate/spate/wire/slab"
 )
 
 // val32 is a value of 32 bytes.
-type val32 struct{ A, B, C, D uint64 }
 
 // shuffledKeys are the hashes of n keys, shuffled.
 func shuffledKeys(n int) []uint64 {
@@ -26,26 +24,6 @@ func shuffledKeys(n int) []uint64 {
 	}
 	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	return keys
-}
-
-func benchMap[V any](b testing.TB, key, sub KeyKind, expect int64) *Map {
-	b.Helper()
-	pool := slab.New(slab.Config{HugePages: true, Prefault: true})
-	schema, err := SchemaOf[V]("bench", key, sub)
-	if err != nil {
-		b.Fatal(err)
-	}
-	m, err := New(Config{Schema: schema, Range: partition.Full(), Pool: pool, Expect: expect})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		m.Close()
-		if err := pool.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	return m
 }
 
 // gcCost is how long one collection takes.
