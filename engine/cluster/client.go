@@ -1,0 +1,232 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fullspate/spate/engine/auth"
+	"github.com/fullspate/spate/engine/coordinator"
+	"github.com/fullspate/spate/engine/coordinator/api"
+)
+
+// ClientConfig says which coordinator a Client speaks with.
+type ClientConfig struct {
+	// Addr is where it serves HTTP: host:port, or a URL.
+	Addr string
+	// Secret is the cluster's; who only looks needs none.
+	Secret auth.Secret
+}
+
+// Client speaks with a coordinator by its HTTP API. What the coordinator refuses is a *coordinator.Error. Its methods may be
+// called from any goroutine.
+type Client struct {
+	base   string
+	secret auth.Secret
+	http   *http.Client
+}
+
+var _ Manager = (*Client)(nil)
+
+const (
+	// requestPatience bounds a request, and how long Wait bears a coordinator that does not answer.
+	requestPatience = 30 * time.Second
+	// waitTurn is for how long Wait has the coordinator wait at a time: the end is told at once, and a coordinator that went
+	// without a word is noticed.
+	waitTurn = 5 * time.Second
+	// answerMax bounds an answer in bytes: a profile of 64 workers is far below it.
+	answerMax = 64 << 20
+)
+
+// NewClient makes a client. It does not connect yet.
+func NewClient(cfg ClientConfig) (*Client, error) {
+	base := cfg.Addr
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, fmt.Errorf("coordinator's address %q, want host:port or http://host:port", cfg.Addr)
+	}
+	return &Client{base: "http://" + u.Host, secret: cfg.Secret, http: new(http.Client)}, nil
+}
+
+// Close gives up connections that are kept for further requests.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Submit has a job deployed and returns its id.
+func (c *Client) Submit(ctx context.Context, r coordinator.Request) (string, error) {
+	var answer api.Submitted
+	err := c.do(ctx, http.MethodPost, "/api/v1/jobs", api.SubmitOf(r), &answer)
+	return answer.ID, err
+}
+
+// Drain ends a job's input.
+func (c *Client) Drain(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodPost, jobPath(id, "/drain"), nil, nil)
+}
+
+// Cancel ends a job early.
+func (c *Client) Cancel(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodPost, jobPath(id, "/cancel"), nil, nil)
+}
+
+// Job says all about a job, in the engine's own terms.
+func (c *Client) Job(ctx context.Context, id string) (info coordinator.JobInfo, err error) {
+	err = c.do(ctx, http.MethodGet, jobPath(id, "/info"), nil, &info)
+	return info, err
+}
+
+// Wait waits until a job has ended. A coordinator that does not answer may be on its way back, and is waited for.
+func (c *Client) Wait(ctx context.Context, id string) (coordinator.JobInfo, error) {
+	path := jobPath(id, "/info?wait="+seconds(waitTurn))
+	heard := time.Now()
+	for {
+		var info coordinator.JobInfo
+		err := c.do(ctx, http.MethodGet, path, nil, &info)
+		var refused *coordinator.Error
+		switch {
+		case err == nil && info.State.Over():
+			return info, nil
+		case ctx.Err() != nil:
+			return info, context.Cause(ctx)
+		case err == nil:
+			heard = time.Now()
+			continue
+		case errors.As(err, &refused) && refused.Code != coordinator.Unavailable, time.Since(heard) > requestPatience:
+			return info, err
+		}
+		select {
+		case <-ctx.Done():
+			return info, context.Cause(ctx)
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// Cluster says how the whole is.
+func (c *Client) Cluster(ctx context.Context) (v api.Cluster, err error) {
+	err = c.do(ctx, http.MethodGet, "/api/v1/cluster", nil, &v)
+	return v, err
+}
+
+// Workers are all workers that are known.
+func (c *Client) Workers(ctx context.Context) ([]api.Worker, error) {
+	var v struct {
+		Workers []api.Worker `json:"workers"`
+	}
+	err := c.do(ctx, http.MethodGet, "/api/v1/workers", nil, &v)
+	return v.Workers, err
+}
+
+// Jobs are all jobs that are remembered, oldest first.
+func (c *Client) Jobs(ctx context.Context) ([]api.JobSummary, error) {
+	var v struct {
+		Jobs []api.JobSummary `json:"jobs"`
+	}
+	err := c.do(ctx, http.MethodGet, "/api/v1/jobs", nil, &v)
+	return v.Jobs, err
+}
+
+// Look says how a job is: its graph, and where its tasks run and how.
+func (c *Client) Look(ctx context.Context, id string) (v api.Job, err error) {
+	err = c.do(ctx, http.MethodGet, jobPath(id, ""), nil, &v)
+	return v, err
+}
+
+// Metrics are a job's counters.
+func (c *Client) Metrics(ctx context.Context, id string) (v api.Metrics, err error) {
+	err = c.do(ctx, http.MethodGet, jobPath(id, "/metrics"), nil, &v)
+	return v, err
+}
+
+// Profile takes a profile of all workers, merged into one as pprof reads it. missing says of which workers there is none, and
+// why. The kinds are those of coordinator.Server.Profile; d is how long a cpu profile takes.
+func (c *Client) Profile(ctx context.Context, kind string, d time.Duration) (data []byte, missing []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d+requestPatience)
+	defer cancel()
+	path := "/api/v1/profile?kind=" + url.QueryEscape(kind) + "&seconds=" + seconds(d)
+	data, head, err := c.request(ctx, http.MethodPost, path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if text := head.Get("Spate-Missing"); text != "" {
+		missing = strings.Split(text, "; ")
+	}
+	return data, missing, nil
+}
+
+func jobPath(id, rest string) string { return "/api/v1/jobs/" + url.PathEscape(id) + rest }
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+
+// do makes a request of bounded time and decodes the answer.
+func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	data, _, err := c.request(ctx, method, path, body)
+	if err != nil || answer == nil {
+		return err
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("%s %s%s: the answer makes no sense: %w", method, c.base, path, err)
+	}
+	return nil
+}
+
+// request makes a request and returns the answer as it is.
+func (c *Client) request(ctx context.Context, method, path string, body any) ([]byte, http.Header, error) {
+	var in io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, nil, err
+		}
+		in = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if !c.secret.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.secret.Reveal())
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("coordinator: %w", err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, answerMax))
+	if err != nil {
+		return nil, nil, fmt.Errorf("coordinator: %w", err)
+	}
+	if res.StatusCode >= http.StatusMultipleChoices {
+		return nil, nil, refusal(res, data)
+	}
+	return data, res.Header, nil
+}
+
+// refusal is the error of an answer that is none.
+func refusal(res *http.Response, data []byte) error {
+	var e struct {
+		Error struct {
+			Code    coordinator.Code `json:"code"`
+			Message string           `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(data, &e) != nil || e.Error.Message == "" {
+		return fmt.Errorf("coordinator: %s: %.200s", res.Status, data)
+	}
+	return &coordinator.Error{Code: e.Error.Code, Message: e.Error.Message}
+}
