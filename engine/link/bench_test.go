@@ -2,12 +2,12 @@ package link_test
 
 import (
 	"encoding/binary"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"testing"
 	"time"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
-	"github.com/fullspate/spate/engine/link/linktest"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
@@ -17,7 +17,7 @@ import (
 type hop struct {
 	tb    testing.TB
 	pool  *slab.Pool
-	pipe  *linktest.Pipe
+	pipe  *pipe.Pipe
 	a, b  *link.Link
 	logs  []*buffers.Log
 	feeds []*link.Feed
@@ -30,7 +30,7 @@ const payloadBytes = 40 - wire.TupleHeader
 
 // newHop makes channels from each of a number of tasks, channels/tasks each.
 func newHop(tb testing.TB, channels, tasks int) *hop {
-	h := &hop{tb: tb, pool: slab.New(slab.Config{HugePages: true}), pipe: linktest.NewPipe()}
+	h := &hop{tb: tb, pool: slab.New(slab.Config{HugePages: true}), pipe: pipe.New()}
 	h.a = link.New(link.Config{Pool: h.pool, Owner: "a", Peer: "b"})
 	h.b = link.New(link.Config{Pool: h.pool, Owner: "b", Peer: "a"})
 	for i := range channels {
@@ -51,7 +51,7 @@ func newHop(tb testing.TB, channels, tasks int) *hop {
 func (h *hop) exchange() {
 	for _, s := range []struct {
 		from, to *link.Link
-		end      *linktest.PipeEnd
+		end      *pipe.End
 	}{{h.a, h.b, h.pipe.A}, {h.b, h.a, h.pipe.B}} {
 		if _, _, err := s.from.Flush(); err != nil {
 			h.tb.Fatal(err)

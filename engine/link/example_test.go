@@ -3,10 +3,10 @@ package link_test
 import (
 	"encoding/binary"
 	"fmt"
+	"github.com/fullspate/spate/engine/link/pipe"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
-	"github.com/fullspate/spate/engine/link/linktest"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -29,14 +29,14 @@ func Example() {
 	}
 	log.End(101)
 
-	pipe := linktest.NewPipe()
-	sender.Attach(pipe.A)
-	receiver.Attach(pipe.B)
+	conn := pipe.New()
+	sender.Attach(conn.A)
+	receiver.Attach(conn.B)
 	for !sender.Done() || !receiver.Done() {
 		for _, half := range []struct {
 			l   *link.Link
-			end *linktest.PipeEnd
-		}{{sender, pipe.A}, {receiver, pipe.B}} {
+			end *pipe.End
+		}{{sender, conn.A}, {receiver, conn.B}} {
 			if err := half.l.Traffic(); err != nil {
 				fmt.Println(err)
 			}

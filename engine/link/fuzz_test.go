@@ -3,12 +3,12 @@ package link_test
 import (
 	"encoding/binary"
 	"errors"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"hash/crc32"
 	"testing"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
-	"github.com/fullspate/spate/engine/link/linktest"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
@@ -100,14 +100,14 @@ type fuzzed struct {
 	t     *testing.T
 	pool  *slab.Pool
 	link  *link.Link
-	pipe  *linktest.Pipe
+	pipe  *pipe.Pipe
 	feeds []*link.Feed
 	log   *buffers.Log
 	err   error
 }
 
 func newFuzzed(t *testing.T) *fuzzed {
-	fz := &fuzzed{t: t, pool: slab.New(slab.Config{}), pipe: linktest.NewPipe()}
+	fz := &fuzzed{t: t, pool: slab.New(slab.Config{}), pipe: pipe.New()}
 	fz.link = link.New(link.Config{Pool: fz.pool, Peer: "w2", Window: fuzzWindow, FrameBytesMax: 64 << 10})
 	for ch, spec := range []link.ChannelSpec{{Stream: 7, PayloadSize: farPayload, From: 100}, {Stream: 7, PayloadSize: farPayload, From: 100}, {Stream: 7, From: 100}} {
 		fz.feeds = append(fz.feeds, fz.link.Receive(uint32(ch+1), uint32(10+ch/2), spec))

@@ -4,20 +4,20 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
-	"github.com/fullspate/spate/engine/link/linktest"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
 
 // spy is a connection that shows what is written, and can be made to take nothing more.
 type spy struct {
-	*linktest.PipeEnd
+	*pipe.End
 	writes  [][][]byte // slices of each call
 	pending int
 	fault   error
@@ -29,7 +29,7 @@ func (s *spy) Writev(bufs [][]byte) (int, error) {
 	if s.fault != nil {
 		return 0, s.fault
 	}
-	n, err := s.PipeEnd.Writev(bufs)
+	n, err := s.End.Writev(bufs)
 	if s.short {
 		n--
 	}
@@ -44,7 +44,7 @@ type outward struct {
 	link *link.Link
 	spy  *spy
 	logs []*buffers.Log
-	far  *linktest.PipeEnd
+	far  *pipe.End
 }
 
 func newOutward(t *testing.T, n int, granted uint64, cfg link.Config) *outward {
@@ -61,8 +61,8 @@ func newOutward(t *testing.T, n int, granted uint64, cfg link.Config) *outward {
 		o.link.Send(uint32(i), uint32(i), l)
 		asked = append(asked, wire.OpenEntry{Channel: uint32(i), Granted: granted})
 	}
-	p := linktest.NewPipe()
-	o.spy, o.far = &spy{PipeEnd: p.A}, p.B
+	p := pipe.New()
+	o.spy, o.far = &spy{End: p.A}, p.B
 	o.link.Attach(o.spy)
 	p.B.Writev([][]byte{opens(asked...)})
 	p.B.Deliver(1 << 30)

@@ -89,9 +89,9 @@ func logOf(dl deploy.Link) *buffers.Log {
 
 // connect gives a span a fresh connection.
 func (net *network) connect(s *span) {
-	a, b := pipe.New()
-	a.Kernel, b.Kernel = pick(net.w.rand, 256, 4<<10, 1<<20), pick(net.w.rand, 256, 4<<10, 1<<20)
-	for side, conn := range []*pipe.End{a, b} {
+	p := pipe.New()
+	p.A.Kernel, p.B.Kernel = pick(net.w.rand, 256, 4<<10, 1<<20), pick(net.w.rand, 256, 4<<10, 1<<20)
+	for side, conn := range []*pipe.End{p.A, p.B} {
 		e := s.ends[side]
 		e.link.Detach()
 		e.conn = conn

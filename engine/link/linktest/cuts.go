@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"github.com/fullspate/spate/engine/link/pipe"
 	"testing"
 
 	"github.com/fullspate/spate/engine/link"
@@ -72,7 +73,7 @@ func (k *talk) run(side, at int) {
 		if turns > 10_000 {
 			k.t.Fatal("no end")
 		}
-		for i, end := range []*PipeEnd{p.A, p.B} {
+		for i, end := range []*pipe.End{p.A, p.B} {
 			k.writers[i].turn()
 			k.readers[i].turn()
 			if _, _, err := k.links[i].Flush(); err != nil {
@@ -96,8 +97,8 @@ func (k *talk) run(side, at int) {
 	}
 }
 
-func (k *talk) attach() *Pipe {
-	p := NewPipe()
+func (k *talk) attach() *pipe.Pipe {
+	p := pipe.New()
 	k.links[0].Attach(p.A)
 	k.links[1].Attach(p.B)
 	return p

@@ -2,6 +2,7 @@ package linktest
 
 import (
 	"fmt"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -41,7 +42,7 @@ func (v *Virtual) Loop(step func() bool) Loop {
 
 // virtualConn is one end of a connection.
 type virtualConn struct {
-	*PipeEnd
+	*pipe.End
 	net     *Virtual
 	loop    *virtualLoop
 	handler Handler
@@ -59,7 +60,7 @@ func (c *virtualConn) Read(p []byte) (int, error) {
 	if len(p) > 1 && c.net.rand.IntN(3) == 0 {
 		p = p[:1+c.net.rand.IntN(len(p))]
 	}
-	return c.PipeEnd.Read(p)
+	return c.End.Read(p)
 }
 
 // Writev takes everything, and writes over bufs.
@@ -70,7 +71,7 @@ func (c *virtualConn) Writev(bufs [][]byte) (int, error) {
 	if len(bufs) > 1024 {
 		return 0, fmt.Errorf("%d slices, at most 1024 can be written", len(bufs))
 	}
-	return c.PipeEnd.Writev(bufs)
+	return c.End.Writev(bufs)
 }
 
 // Close closes the connection; the other end learns of it after everything that was written before.
@@ -90,10 +91,10 @@ func (c *virtualConn) fail(err error) {
 
 // Connect makes a connection.
 func (v *Virtual) Connect(a Loop, ha Handler, b Loop, hb Handler) (cut func()) {
-	p := NewPipe()
+	p := pipe.New()
 	p.A.Kernel, p.B.Kernel = 1<<(8+v.rand.IntN(12)), 1<<(8+v.rand.IntN(12))
-	ca := &virtualConn{PipeEnd: p.A, net: v, loop: a.(*virtualLoop), handler: ha}
-	cb := &virtualConn{PipeEnd: p.B, net: v, loop: b.(*virtualLoop), handler: hb, peer: ca}
+	ca := &virtualConn{End: p.A, net: v, loop: a.(*virtualLoop), handler: ha}
+	cb := &virtualConn{End: p.B, net: v, loop: b.(*virtualLoop), handler: hb, peer: ca}
 	ca.peer = cb
 	v.conns = append(v.conns, ca, cb)
 	return func() {

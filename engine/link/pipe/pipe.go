@@ -2,6 +2,9 @@ package pipe
 
 import "github.com/fullspate/spate/engine/link"
 
+// Pipe is a connection in memory between two links of one goroutine.
+type Pipe struct{ A, B *End }
+
 // End is one end of a pipe. What is written to it arrives at the other when Deliver says so.
 type End struct {
 	in, out *stream
@@ -17,9 +20,9 @@ type stream struct {
 }
 
 // New makes a pipe whose kernel holds everything.
-func New() (a, b *End) {
+func New() *Pipe {
 	ab, ba := new(stream), new(stream)
-	return &End{in: ba, out: ab, Kernel: 1 << 30}, &End{in: ab, out: ba, Kernel: 1 << 30}
+	return &Pipe{A: &End{in: ba, out: ab, Kernel: 1 << 30}, B: &End{in: ab, out: ba, Kernel: 1 << 30}}
 }
 
 // Deliver lets at most n of the bytes that the end has written arrive at the other end, and returns how many did.
