@@ -2,12 +2,12 @@ package link_test
 
 import (
 	"encoding/binary"
-	"github.com/fullspate/spate/engine/link/pipe"
 	"testing"
 	"time"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"

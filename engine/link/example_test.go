@@ -3,10 +3,10 @@ package link_test
 import (
 	"encoding/binary"
 	"fmt"
-	"github.com/fullspate/spate/engine/link/pipe"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"github.com/fullspate/spate/wire/slab"
 )
 

@@ -3,12 +3,12 @@ package link_test
 import (
 	"encoding/binary"
 	"errors"
-	"github.com/fullspate/spate/engine/link/pipe"
 	"hash/crc32"
 	"testing"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )

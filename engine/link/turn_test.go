@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"github.com/fullspate/spate/engine/link/pipe"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
