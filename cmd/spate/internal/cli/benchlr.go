@@ -40,7 +40,7 @@ Only a run at --pace 1 is a rating, and has response times that mean anything to
 // Validate checks the flags.
 func (c *benchLinearCommand) Validate() error {
 	faults := []error{within("--xways", c.Xways, 1, format.XwayMax+1), fromTo(c.From, c.To), atLeast("--repeat", c.Repeat, 1),
-		c.engineFlags.check()}
+		c.engineFlags.check(), c.checkProfiles(&c.profileFlags)}
 	if c.HDR != "" && c.Pace == 0 {
 		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
 	}
@@ -66,13 +66,18 @@ func (c *benchLinearCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	o, err := c.observe(out, "bench lr", c.Pace)
+	at, err := c.open(ctx, out, c.loops(), 0)
 	if err != nil {
 		return errors.Join(err, finishHDR(hdr, err))
 	}
+	config.Runner = at.runner
+	o, err := c.observe(out, "bench lr", c.Pace)
+	if err != nil {
+		return at.close(errors.Join(err, finishHDR(hdr, err)))
+	}
 	config.Progress = o.progress
 	r, err := linearroad.Run(ctx, config)
-	err = o.stop(err)
+	err = at.close(o.stop(err))
 	if r == nil || len(r.Runs) == 0 {
 		return finishHDR(hdr, err)
 	}
@@ -171,7 +176,8 @@ func linearResultOf(r *linearroad.Result) (*linearResult, error) {
 func (l *linearResult) text(w io.Writer, r *linearroad.Result) error {
 	fmt.Fprintf(w, "Linear Road, %s\n\n", l.title())
 	l.Origin.Text(w)
-	fmt.Fprintf(w, "settings     %s, seed %d, %s rules, %d runs, %d s warm-up\n\n", places(l.Workers, l.Loops), l.Seed, l.Rules, l.Repeat, l.Warm)
+	fmt.Fprintf(w, "settings     %s, seed %d, %s rules, %s, %d s warm-up\n\n",
+		places(l.Workers, l.Loops), l.Seed, l.Rules, report.Plural(l.Repeat, "run"), l.Warm)
 	rate := l.Spread["reports_per_s"]
 	fmt.Fprintf(w, "throughput   %s reports/s  ±%.1f %%  (%s … %s)\n",
 		report.Number(rate.Median), 100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max))

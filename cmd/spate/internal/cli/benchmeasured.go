@@ -23,7 +23,7 @@ type measuredFlags struct {
 }
 
 func (f *measuredFlags) check() error {
-	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check()}
+	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags)}
 	if f.HDR != "" && f.Pace == 0 {
 		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
 	}
@@ -49,13 +49,18 @@ func (f *measuredFlags) perform(ctx context.Context, out *output, m measured) er
 	if err != nil {
 		return err
 	}
-	o, err := f.observe(out, "bench "+m.name, f.Pace)
+	at, err := f.open(ctx, out, f.loops(), 0)
 	if err != nil {
 		return errors.Join(err, finishHDR(hdr, err))
 	}
+	m.settings.Runner = at.runner
+	o, err := f.observe(out, "bench "+m.name, f.Pace)
+	if err != nil {
+		return at.close(errors.Join(err, finishHDR(hdr, err)))
+	}
 	m.settings.Progress = o.progress
 	r, err := m.run(ctx, m.settings)
-	err = o.stop(err)
+	err = at.close(o.stop(err))
 	if r == nil || len(r.Runs) == 0 {
 		return finishHDR(hdr, err)
 	}
@@ -104,7 +109,8 @@ func (m *measured) resultOf(r *measure.Result) (*measuredResult, error) {
 func (m *measuredResult) text(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s\n\n", m.title, paceText(m.Pace))
 	m.Origin.Text(w)
-	fmt.Fprintf(w, "settings     %s, seed %v, %d runs, %d s warm-up\n\n", places(m.Workers, m.Loops), m.Input["seed"], m.Repeat, m.Warm)
+	fmt.Fprintf(w, "settings     %s, seed %v, %s, %d s warm-up\n\n",
+		places(m.Workers, m.Loops), m.Input["seed"], report.Plural(m.Repeat, "run"), m.Warm)
 	rate := m.Spread["tuples_per_s"]
 	fmt.Fprintf(w, "throughput   %s tuples/s  ±%.1f %%  (%s … %s), %s handled/s by all operators\n", report.Number(rate.Median),
 		100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max), report.Number(m.HandledPerS))

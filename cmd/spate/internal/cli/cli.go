@@ -16,6 +16,7 @@ import (
 	"github.com/fullspate/spate/bench/network"
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
+	"github.com/fullspate/spate/engine/cluster"
 )
 
 // Exit codes.
@@ -63,6 +64,8 @@ type grammar struct {
 		Compare   compareCommand     `cmd:"" help:"Put two results side by side."`
 		Plot      plotCommand        `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`
+
+	Worker workerCommand `cmd:"" help:"Be a worker of a cluster."`
 
 	Version versionCommand `cmd:"" help:"Print version, commit and platform."`
 }
@@ -112,6 +115,8 @@ func defaults() kong.Vars {
 		"seed":   strconv.FormatUint(linear.Seed, 10),
 		"repeat": strconv.Itoa(linear.Repeat),
 
+		"local_heartbeats": cluster.LocalHeartbeatTimeout.String(),
+
 		"wordcount_rate":       strconv.Itoa(words.Input.Rate),
 		"wordcount_seconds":    strconv.Itoa(words.Input.Seconds),
 		"wordcount_vocabulary": strconv.Itoa(words.Input.Vocabulary),
@@ -132,6 +137,7 @@ func exitCode(stderr io.Writer, err error) int {
 	var parse *kong.ParseError
 	var usage usageError
 	var line *format.FieldError
+	var job *cluster.JobError
 	switch {
 	case err == nil:
 		return exitFine
@@ -151,6 +157,9 @@ func exitCode(stderr io.Writer, err error) int {
 		err = line
 	}
 	fmt.Fprintf(stderr, "spate: %v\n", err)
+	if errors.As(err, &job) {
+		writeLosses(stderr, job.Losses)
+	}
 	return exitFailed
 }
 

@@ -37,7 +37,8 @@ and summary.json. Workers open the files themselves: they run on this machine, o
 
 // Validate checks the flags.
 func (c *runCommand) Validate() error {
-	return errors.Join(needs("--input", c.Input), needs("--out", c.Out), c.engineFlags.check())
+	return errors.Join(needs("--input", c.Input), needs("--out", c.Out), c.engineFlags.check(),
+		c.checkProfiles(&c.profileFlags))
 }
 
 // Run runs the query.
@@ -58,13 +59,18 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err := os.Remove(filepath.Join(c.Out, linearroad.SummaryFile)); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return err
 	}
-	o, err := c.observe(out, "run "+filepath.Base(c.Input), c.Pace)
+	at, err := c.open(ctx, out, c.loops(), c.Memory)
 	if err != nil {
 		return err
 	}
+	config.Runner = at.runner
+	o, err := c.observe(out, "run "+filepath.Base(c.Input), c.Pace)
+	if err != nil {
+		return at.close(err)
+	}
 	config.Progress = o.progress
 	summary, err := linearroad.RunFile(ctx, config)
-	err = o.stop(err)
+	err = at.close(o.stop(err))
 	if summary == nil {
 		return err
 	}

@@ -41,6 +41,11 @@ func (o *output) progress(what string, total int64) *progress.Bar {
 }
 
 // logger returns one that writes to standard error.
-func (o *output) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(o.Stderr, nil))
+func (o *output) logger() *slog.Logger { return o.loggerFrom(slog.LevelInfo) }
+
+// errors returns a logger that only tells of what has gone wrong.
+func (o *output) errors() *slog.Logger { return o.loggerFrom(slog.LevelError) }
+
+func (o *output) loggerFrom(least slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(o.Stderr, &slog.HandlerOptions{Level: least}))
 }

@@ -34,11 +34,13 @@ func writeAnswers(w io.Writer, p *linearroad.Performance) {
 func places(workers, loops int) string {
 	switch {
 	case workers == 0:
-		return fmt.Sprintf("%d loops", loops)
+		return report.Plural(loops, "loop")
 	case loops == 0:
-		return fmt.Sprintf("%d workers", workers)
+		return report.Plural(workers, "worker")
+	case workers == 1:
+		return "1 worker of " + report.Plural(loops, "loop")
 	}
-	return fmt.Sprintf("%d workers of %d loops", workers, loops)
+	return fmt.Sprintf("%s of %s each", report.Plural(workers, "worker"), report.Plural(loops, "loop"))
 }
 
 // writeLinks prints what workers sent each other for each of something, if there were any.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -20,14 +21,18 @@ const loopsMax = 256
 
 // engineFlags say how a query runs.
 type engineFlags struct {
-	Loops       int            `default:"${cores}" placeholder:"N" help:"Event loops, one goroutine each (default: one per core, ${cores})."`
+	Loops       *int           `placeholder:"N" help:"Event loops, one goroutine each (default: one per core, ${cores}; of a worker, its share of them)."`
 	Parallelism map[string]int `mapsep:"," placeholder:"OP=N,…" help:"Tasks of operators, such as calculator=4,assessment=2."`
 	Pace        float64        `placeholder:"X" help:"Seconds of input per second: 1 is real time (default: as fast as possible)."`
+	whereFlags
 }
 
 // check is called by the Validate of the command that has the flags.
 func (f *engineFlags) check() error {
-	faults := []error{within("--loops", f.Loops, 1, loopsMax)}
+	faults := []error{f.whereFlags.check()}
+	if f.Loops != nil {
+		faults = append(faults, within("--loops", *f.Loops, 1, loopsMax))
+	}
 	for id, n := range f.Parallelism {
 		faults = append(faults, atLeast("--parallelism "+id, n, 1))
 	}
@@ -102,9 +107,36 @@ func (o *observer) stop(err error) error {
 	return errors.Join(err, o.session.Stop())
 }
 
+// loops is how many loops there are, in this process or in each worker that is started; 0 in a cluster that runs already.
+func (f *engineFlags) loops() int {
+	switch cores := min(runtime.GOMAXPROCS(0), loopsMax); {
+	case f.Join != "":
+		return 0
+	case f.Loops != nil:
+		return *f.Loops
+	case f.Workers > 0:
+		return max(1, cores/f.Workers)
+	default:
+		return cores
+	}
+}
+
+// checkProfiles refuses to look into this process where others do the work.
+func (f *engineFlags) checkProfiles(p *profileFlags) error {
+	if f.Workers == 0 && f.Join == "" {
+		return nil
+	}
+	for flag, value := range map[string]string{"--pprof": p.Pprof, "--cpuprofile": p.CPUProfile, "--memprofile": p.MemProfile, "--trace": p.Trace} {
+		if value != "" {
+			return fmt.Errorf("%s looks into this process, but workers do the work: want spate profile, which looks into them", flag)
+		}
+	}
+	return nil
+}
+
 // config returns what the flags say to the engine.
 func (f *engineFlags) config(p *profileFlags, memory byteSize) engine.Config {
-	return engine.Config{Loops: f.Loops, Parallelism: f.Parallelism, Pace: f.Pace, Memory: int64(memory),
+	return engine.Config{Loops: f.loops(), Parallelism: f.Parallelism, Pace: f.Pace, Memory: int64(memory),
 		ProfileLabels: p.Pprof != "" || p.CPUProfile != ""}
 }
 

@@ -35,6 +35,14 @@ func significant(n float64) string {
 	return strconv.FormatFloat(n, 'g', 3, 64)
 }
 
+// Plural prints how many of something there are, as in 1 loop and 2 loops.
+func Plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return Count(n) + " " + thing + "s"
+}
+
 // Bytes prints a number of bytes with a binary unit.
 func Bytes(n int64) string {
 	size := float64(n)
