@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,14 @@ type Config struct {
 	Logger    *slog.Logger // says where profiles are served and when a stall was seen; nil says nothing
 }
 
+// StallFiles are the files beside a trace's file that stalls are written to.
+func StallFiles(trace string) (names []string) {
+	for n := 1; n <= stallsMax; n++ {
+		names = append(names, stallFile(trace, n))
+	}
+	return names
+}
+
 // Subject is the run that is being looked at.
 type Subject struct {
 	Progress func() uint64 // grows while the run does anything
@@ -40,7 +49,7 @@ type Owner struct {
 type Session struct {
 	config   Config
 	subject  atomic.Pointer[Subject]
-	cpu      *os.File
+	cpu      *file
 	recorder *trace.FlightRecorder
 	server   *server
 	done     chan struct{}
@@ -79,7 +88,7 @@ func (s *Session) begin() error {
 		c.Logger.Info("serving profiles", "url", fmt.Sprintf("http://%s/debug/pprof/", listener.Addr()))
 	}
 	if c.CPUFile != "" {
-		f, err := os.Create(c.CPUFile)
+		f, err := create(c.CPUFile)
 		if err != nil {
 			return fmt.Errorf("CPU profile: %w", err)
 		}
@@ -116,8 +125,10 @@ func (s *Session) Stop() error {
 		s.recorder.Stop()
 	}
 	if s.cpu != nil {
-		pprof.StopCPUProfile()
-		faults = append(faults, s.cpu.Close())
+		pprof.StopCPUProfile() // and waits until all is written
+		if err := s.cpu.close(); err != nil {
+			faults = append(faults, fmt.Errorf("CPU profile: %w", err))
+		}
 	}
 	if s.config.MemFile != "" {
 		faults = append(faults, writeMemory(s.config.MemFile))
@@ -148,14 +159,38 @@ func writable(name string) error {
 }
 
 func writeMemory(name string) error {
-	f, err := os.Create(name)
+	f, err := create(name)
 	if err != nil {
 		return fmt.Errorf("memory profile: %w", err)
 	}
 	runtime.GC() // the profile is as of the last collection
-	err = errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
-	if err != nil {
-		return fmt.Errorf("memory profile %s: %w", name, err)
+	err = pprof.Lookup("allocs").WriteTo(f, 0)
+	if err := cmp.Or(f.close(), err); err != nil {
+		return fmt.Errorf("memory profile: %w", err)
 	}
 	return nil
+}
+
+// file is a file that remembers the first error of a write, of which runtime/pprof does not tell.
+type file struct {
+	f   *os.File
+	err error
+}
+
+func create(name string) (*file, error) {
+	f, err := os.Create(name)
+	return &file{f: f}, err
+}
+
+// Write writes p. Its errors name the file.
+func (f *file) Write(p []byte) (int, error) {
+	n, err := f.f.Write(p)
+	f.err = cmp.Or(f.err, err)
+	return n, err
+}
+
+// close closes the file and returns the first error that there was.
+func (f *file) close() error {
+	err := f.f.Close()
+	return cmp.Or(f.err, err)
 }

@@ -63,8 +63,11 @@ func TestServesProfilesAndSlabs(t *testing.T) {
 	if url == "" {
 		t.Fatalf("the log %q names no address", log.String())
 	}
-	if body := get(t, url); !strings.Contains(string(body), "goroutine") {
-		t.Errorf("the index is %.200q", body)
+	if body := get(t, url); !strings.Contains(string(body), "goroutine") || !strings.Contains(string(body), `href="slabs?debug=1"`) {
+		t.Errorf("the index is %q", body)
+	}
+	if body := get(t, url+"slabs?debug=1"); string(body) != "4096 bytes: state tolls/0\n2097152 bytes: log feed\n" {
+		t.Errorf("the slabs as text are %q", body)
 	}
 	p, err := pprofile.ParseData(get(t, url+"slabs"))
 	if err != nil {
@@ -97,6 +100,23 @@ func TestBadTargetsAreNamed(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), missing) && !strings.Contains(err.Error(), listener.Addr().String()) {
 			t.Errorf("%+v: %v names neither file nor address", c, err)
+		}
+	}
+}
+
+// TestFullDiskIsTold has runtime/pprof drop the error of a write.
+func TestFullDiskIsTold(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skipf("%v: this test needs a device that is always full", err)
+	}
+	for _, c := range []Config{{CPUFile: full}, {MemFile: full}, {TraceFile: full}} {
+		s, err := Start(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Stop(); err == nil || strings.Count(err.Error(), "no space left") != 1 || !strings.Contains(err.Error(), full) {
+			t.Errorf("%+v: error %v, want one that says once that there is no space, and where", c, err)
 		}
 	}
 }

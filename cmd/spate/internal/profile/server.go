@@ -1,8 +1,11 @@
 package profile
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,15 +24,18 @@ type server struct {
 
 func serve(listener net.Listener, slabs func() []Owner, logger *slog.Logger) *server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/", func(w http.ResponseWriter, r *http.Request) {
+		pprof.Index(w, r)
+		if r.URL.Path == "/debug/pprof/" { // it lists what is registered with runtime/pprof, for the whole process
+			io.WriteString(w, `<p><a href="slabs?debug=1">slabs</a>: memory outside the Go heap, by owner</p>`)
+		}
+	})
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/debug/pprof/slabs", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Disposition", `attachment; filename="slabs"`)
-		if err := slabProfile(slabs(), time.Now()).Write(w); err != nil {
+	mux.HandleFunc("/debug/pprof/slabs", func(w http.ResponseWriter, r *http.Request) {
+		if err := writeSlabs(w, slabs(), r.FormValue("debug")); err != nil {
 			logger.Warn("writing the slab profile", "error", err)
 		}
 	})
@@ -51,6 +57,22 @@ func (s *server) close() error {
 		err = s.http.Close()
 	}
 	s.join.Wait()
+	return err
+}
+
+// writeSlabs writes who holds memory: as a profile, or with debug set to anything but 0 as text, like net/http/pprof.
+func writeSlabs(w http.ResponseWriter, owners []Owner, debug string) error {
+	if debug == "" || debug == "0" {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Disposition", `attachment; filename="slabs"`)
+		return slabProfile(owners, time.Now()).Write(w)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	var text bytes.Buffer
+	for _, o := range owners {
+		fmt.Fprintf(&text, "%d bytes: %s\n", o.Bytes, o.Name)
+	}
+	_, err := text.WriteTo(w)
 	return err
 }
 

@@ -27,7 +27,7 @@ func (s *Session) watchForStalls() {
 				continue
 			}
 			dumps++
-			name := fmt.Sprintf("%s.stall-%d", s.config.TraceFile, dumps)
+			name := stallFile(s.config.TraceFile, dumps)
 			if err := s.dump(name); err != nil {
 				s.config.Logger.Error("the run has stalled and its trace can't be written", "error", err)
 				continue
@@ -36,6 +36,9 @@ func (s *Session) watchForStalls() {
 		}
 	}
 }
+
+// stallFile is where the trace of the n-th stall goes, n = 1….
+func stallFile(trace string, n int) string { return fmt.Sprintf("%s.stall-%d", trace, n) }
 
 // detector tells when a number has stood still.
 type detector struct {
