@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/pprof/profile"
-
 	"github.com/fullspate/spate/engine/coordinator"
+	"github.com/google/pprof/profile"
 )
 
 const (

@@ -6,12 +6,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fullspate/spate/engine/coordinator"
+	"github.com/fullspate/spate/wire"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/fullspate/spate/engine/coordinator"
-	"github.com/fullspate/spate/wire"
 )
 
 // scrapeTimeout bounds how long a scrape waits for the coordinator.

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/auth"
+	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/coordinator"
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
+)
+
+// stub is a coordinator that knows one job, j1, and does nothing.
+type stub struct {
+	err      error // of everything
+	panics   bool
+	job      coordinator.JobInfo
+	profiles []coordinator.Profile
+
+	asked   coordinator.Request
+	drained string
+	kind    string
+	took    time.Duration
+}
+
+var when = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+
+func (s *stub) Submit(_ context.Context, r coordinator.Request) (string, error) {
+	s.asked = r
+	return "j1", s.err
+}
+
+func (s *stub) Drain(_ context.Context, id string) error {
+	s.drained = id
+	return s.err
+}
+
+func (s *stub) Cancel(ctx context.Context, id string) error { return s.Drain(ctx, "not "+id) }
+
+func (s *stub) Info(context.Context) (coordinator.ClusterInfo, error) {
+	return coordinator.ClusterInfo{
+		Cluster: "00ff", Epoch: 3, Started: when, Timing: coordinator.Timing{HeartbeatTimeout: 200 * time.Millisecond},
+		Workers: map[coordinator.WorkerState]int{coordinator.WorkerReady: 1}, Jobs: map[coordinator.State]int{coordinator.Running: 1},
+		Ready: true,
+	}, s.err
+}
+
+func (s *stub) Workers(context.Context) ([]coordinator.WorkerInfo, error) {
+	if s.panics {
+		panic("no workers")
+	}
+	return []coordinator.WorkerInfo{{
+		ID: "w1", Incarnation: 1<<64 - 1, PID: 7, Addr: "tcp://127.0.0.1:9", Loops: 2, Memory: 1 << 30,
+		Build: control.Build{Version: "v1", Commit: "abc"}, State: coordinator.WorkerReady, Since: when, Heard: when,
+		RSS: 1 << 20, CPU: 1.5, Late: 250 * time.Microsecond, Tasks: []coordinator.TaskRef{{Job: "j1", Operator: "count", Task: 1, Loop: 1}},
+	}, {ID: "w2", State: coordinator.WorkerGone, Loops: 1, Since: when, Heard: when}}, s.err
+}
+
+func (s *stub) Jobs(context.Context) ([]coordinator.JobSummary, error) {
+	return []coordinator.JobSummary{s.known().JobSummary}, s.err
+}
+
+func (s *stub) Job(_ context.Context, id string) (coordinator.JobInfo, error) {
+	if s.err == nil && id != s.known().ID {
+		return coordinator.JobInfo{}, &coordinator.Error{Code: coordinator.NotFound, Message: "there is no job " + id}
+	}
+	return s.known(), s.err
+}
+
+func (s *stub) Wait(ctx context.Context, id string) (coordinator.JobInfo, error) {
+	info, err := s.Job(ctx, id)
+	if err == nil && !info.State.Over() {
+		<-ctx.Done()
+		err = ctx.Err()
+	}
+	return info, err
+}
+
+func (s *stub) Events(context.Context) ([]coordinator.Event, error) { return s.known().Events, s.err }
+
+func (s *stub) Counts(context.Context) (map[coordinator.EventKind]uint64, error) {
+	return map[coordinator.EventKind]uint64{coordinator.JobSubmitted: 4}, s.err
+}
+
+func (s *stub) Profile(_ context.Context, kind string, d time.Duration) ([]coordinator.Profile, error) {
+	s.kind, s.took = kind, d
+	return s.profiles, s.err
+}
+
+func (s *stub) JournalBytes(context.Context) (int64, error) { return 4096, s.err }
+
+func (s *stub) AuthStats() auth.Stats {
+	return auth.Stats{Accepted: 5, Refused: map[auth.Reason]uint64{auth.WrongSecret: 2}}
+}
+
+// known is the stub's job: the one it was given, or a running one.
+func (s *stub) known() coordinator.JobInfo {
+	if s.job.ID != "" {
+		return s.job
+	}
+	return runningJob()
+}
+
+func runningJob() coordinator.JobInfo {
+	full := partition.Full()
+	return coordinator.JobInfo{
+		JobSummary: coordinator.JobSummary{
+			ID: "j1", Program: "count", Epoch: 9, State: coordinator.Running, Workers: []string{"w1"}, TaskCount: 2,
+			Submitted: when, Begun: when.Add(time.Second),
+		},
+		Spec: control.JobSpec{
+			Program: "count", Params: json.RawMessage(`{"n":1}`), Parallelism: map[string]int{"count": 1}, Fingerprint: 1<<64 - 1,
+			Config: control.JobConfig{Pace: 1},
+		},
+		Topology: coordinator.Topology{Name: "count", Operators: []coordinator.Operator{
+			{ID: "in", Kind: "source", Host: "in", Tasks: []coordinator.Place{{Worker: "w1", Range: full, Splits: []string{"a", "b"}}}},
+			{ID: "pass", Kind: "process", Host: "in", Inputs: []coordinator.Input{{Operator: "in", Output: "out"}}, Tasks: []coordinator.Place{{Worker: "w1", Range: full}}},
+			{ID: "count", Kind: "process", Host: "count", Inputs: []coordinator.Input{{Operator: "pass", Output: "out"}}, Tasks: []coordinator.Place{{Worker: "w1", Loop: 1, Range: full}}},
+		}},
+		Parts: []coordinator.PartInfo{{
+			Worker: "w1", Incarnation: 1<<64 - 1, Phase: "running", Reported: when, Elapsed: time.Minute,
+			Processes: []engine.ProcessStats{{Worker: "w1", RSSBytes: 1 << 20, CPU: time.Second, Mallocs: 100}},
+			Slabs:     slab.Stats{InUse: 5, Owners: []slab.OwnerStats{{Name: "count/table", InUse: 5, Peak: 6}}}, SlabsMax: 6,
+			Links: []control.LinkReport{{Peer: "w2", BytesOut: 1, BytesIn: 2, TuplesOut: 3, TuplesIn: 4, Starved: 5, Broken: 6}},
+		}},
+		Tasks: []coordinator.TaskInfo{
+			{TaskStats: engine.TaskStats{Worker: "w1", Operator: "in", TuplesOut: 50, Position: wire.TimeMax}},
+			{TaskStats: engine.TaskStats{Worker: "w1", Operator: "pass", Fused: true, TuplesIn: 50, TuplesOut: 49}},
+		},
+		Events: []coordinator.Event{
+			{Seq: 1, At: when, Kind: coordinator.JobSubmitted, Job: "j1", Text: "count on 1 workers"},
+			{Seq: 2, At: when, Kind: coordinator.JobStarted, Job: "j1", Took: 1500 * time.Microsecond},
+		},
+	}
+}
+
+// failedJob has all that only a failed one has.
+func failedJob() coordinator.JobInfo {
+	j := runningJob()
+	j.State, j.Ended = coordinator.Failed, when.Add(time.Minute)
+	j.Failure = &control.Failure{Worker: "w1", Operator: "count", Task: 1, Time: wire.At(12345, 3, 7), Key: "17", Message: "boom", Stack: "main.go:1"}
+	j.Losses = []coordinator.Loss{{
+		Worker: "w1", Incarnation: 5, PID: 7, Addr: "unix:///w1", Cause: coordinator.CauseHeartbeats, Reason: "silent", Heard: when,
+		Detected: when.Add(time.Second), After: time.Second,
+		Tasks: []coordinator.LostTask{{Operator: "count", Task: 0, Position: wire.At(12345, 3, 7), Reported: true}, {Operator: "in"}},
+	}}
+	j.Results = []engine.Result{{Worker: "w1", Name: "sum", Data: json.RawMessage(`[1]`)}}
+	j.Tasks = append(j.Tasks, coordinator.TaskInfo{
+		TaskStats: engine.TaskStats{
+			Worker: "w1", Operator: "count", TuplesIn: 10, Useful: time.Second, Waiting: 3 * time.Second, Turns: 4, Blocked: 1,
+			QueueBytes: 11, StateBytes: 12, Position: wire.At(12345, 3, 7), FrontierLag: 2 * time.Millisecond,
+		},
+		In: 2.5, Out: 1, True: 10, Busy: 0.25,
+	})
+	return j
+}
