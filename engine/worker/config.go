@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"strings"
 
@@ -43,7 +44,7 @@ const (
 
 // Validate reports every problem at once.
 func (c Config) Validate() error {
-	var errs []error
+	errs := c.checkAddresses()
 	if c.Coordinator == "" {
 		errs = append(errs, errors.New("Coordinator is empty, want the address of a coordinator, such as tcp://127.0.0.1:7077"))
 	}
@@ -57,6 +58,33 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("ID is %q, want at most 63 characters, none of them a space or a slash", c.ID))
 	}
 	return errors.Join(errs...)
+}
+
+// checkAddresses finds addresses that make no sense: the worker would dial some of them for ever.
+func (c Config) checkAddresses() (errs []error) {
+	for _, a := range []struct{ field, addr string }{{"Coordinator", c.Coordinator}, {"Listen", c.Listen}, {"Advertise", c.Advertise}} {
+		if a.addr == "" {
+			continue
+		}
+		if _, err := auth.ParseAddress(a.addr); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.field, err))
+		}
+	}
+	if everywhere(c.Listen) && c.Advertise == "" {
+		errs = append(errs, fmt.Errorf("Listen is %s, all interfaces: want Advertise as well, the address by which other workers reach this one", c.Listen))
+	}
+	return errs
+}
+
+// everywhere says whether an address stands for all interfaces.
+func everywhere(addr string) bool {
+	a, err := auth.ParseAddress(addr)
+	if err != nil || a.Network != "tcp" {
+		return false
+	}
+	host, _, err := net.SplitHostPort(a.Name)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "" || ip != nil && ip.IsUnspecified())
 }
 
 func (c Config) withDefaults() Config {
