@@ -40,7 +40,8 @@ Only a run at --pace 1 is a rating, and has response times that mean anything to
 // Validate checks the flags.
 func (c *benchLinearCommand) Validate() error {
 	faults := []error{within("--xways", c.Xways, 1, format.XwayMax+1), fromTo(c.From, c.To), atLeast("--repeat", c.Repeat, 1),
-		c.engineFlags.check(), c.checkProfiles(&c.profileFlags)}
+		c.engineFlags.check(), c.checkProfiles(&c.profileFlags),
+		distinct([]named{{"--secret-file", c.Secret}}, append(c.profileFlags.files(), hdrFiles(c.HDR)...))}
 	if c.HDR != "" && c.Pace == 0 {
 		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
 	}

@@ -23,7 +23,8 @@ type measuredFlags struct {
 }
 
 func (f *measuredFlags) check() error {
-	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags)}
+	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags),
+		distinct([]named{{"--secret-file", f.Secret}}, append(f.profileFlags.files(), hdrFiles(f.HDR)...))}
 	if f.HDR != "" && f.Pace == 0 {
 		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/fullspate/spate/bench/network"
-	"github.com/fullspate/spate/engine"
 )
 
 // networkFlags are those of the benchmarks of package network.
@@ -16,17 +15,20 @@ type networkFlags struct {
 	profileFlags
 }
 
-func (f *networkFlags) check() error {
-	return errors.Join(atLeast("--repeat", f.Repeat, 1), f.engineFlags.check())
+// check is called with the name of the latency log, if there is one.
+func (f *networkFlags) check(hdr string) error {
+	return errors.Join(atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags), distinct(nil, append(f.profileFlags.files(), hdrFiles(hdr)...)))
 }
 
 // benchmark returns what the flags say about a benchmark with an input of so many seconds.
 func (f *networkFlags) benchmark(k network.Kind, seconds int) network.Config {
 	c := network.Defaults(k)
-	c.Input.Seed, c.Input.Seconds, c.Repeat = f.Seed, seconds, f.Repeat
+	c.Input.Seed, c.Input.Seconds, c.Network, c.Repeat = f.Seed, seconds, f.Network, f.Repeat
 	c.Warm = min(c.Warm, seconds/warmPart)
 	c.Engine = f.config(&f.profileFlags, 0)
-	c.Runner, c.Workers, c.Network = runnerFor(&f.engineFlags)
+	if c.Workers = f.Workers; f.Join != "" {
+		c.Workers = 2 // or more; if there is one, the cluster says that it cannot do with it
+	}
 	return c
 }
 
@@ -73,18 +75,17 @@ func (f *networkFlags) perform(ctx context.Context, out *output, c network.Confi
 
 // run runs a benchmark where the flags say.
 func (f *networkFlags) run(ctx context.Context, out *output, c network.Config) (*network.Result, error) {
-	o, err := f.observe(out, "bench "+string(c.Kind), f.Pace)
+	at, err := f.open(ctx, out, f.loops(), 0)
 	if err != nil {
 		return nil, err
 	}
-	c.Progress = o.progress
+	o, err := f.observe(out, "bench "+string(c.Kind), f.Pace)
+	if err != nil {
+		return nil, at.close(err)
+	}
+	c.Runner, c.Progress = at.runner, o.progress
 	r, err := network.Run(ctx, c)
-	return r, o.stop(err)
-}
-
-// runnerFor returns what runs the query, how many workers that has, and what they are connected by.
-func runnerFor(*engineFlags) (r engine.Runner, workers int, network string) {
-	return engine.Embedded{}, 0, "tcp"
+	return r, at.close(o.stop(err))
 }
 
 type hopCommand struct {
@@ -105,7 +106,7 @@ it runs a bare sender of 64 KiB buffers between the same processes, and the sour
 
 // Validate checks the flags.
 func (c *hopCommand) Validate() error {
-	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), c.check())
+	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), c.check(""))
 }
 
 // Run runs the benchmark.
@@ -133,7 +134,7 @@ counts is checked.
 
 // Validate checks the flags.
 func (c *keyedCommand) Validate() error {
-	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), atLeast("--keys", c.Keys, 1), c.check())
+	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), atLeast("--keys", c.Keys, 1), c.check(""))
 }
 
 // Run runs the benchmark.
@@ -163,7 +164,7 @@ From the second hop on there are channels that never carry a tuple, whose fronti
 
 // Validate checks the flags.
 func (c *hopsCommand) Validate() error {
-	return errors.Join(within("--rate", c.Rate, 5, network.RateMax), atLeast("--seconds", c.Seconds, 1), atLeast("--keys", c.Keys, 1), c.check())
+	return errors.Join(within("--rate", c.Rate, 5, network.RateMax), atLeast("--seconds", c.Seconds, 1), atLeast("--keys", c.Keys, 1), c.check(c.HDR))
 }
 
 // Run runs the benchmark.

@@ -21,6 +21,15 @@ func (plotCommand) Help() string {
 	spate bench plot --out lr.svg lr-*.json`
 }
 
+// Validate checks the flags.
+func (c *plotCommand) Validate() error {
+	var read []named
+	for _, name := range c.Results {
+		read = append(read, named{"a result", name})
+	}
+	return distinct(read, []named{{"--out", c.Out}})
+}
+
 // Run draws the picture.
 func (c *plotCommand) Run() error {
 	var results []*report.Result

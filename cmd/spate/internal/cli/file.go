@@ -13,6 +13,9 @@ import (
 // fileBuffer keeps the number of writes small against what they write.
 const fileBuffer = 1 << 20
 
+// partialSuffix is added to the name of a file that is not whole.
+const partialSuffix = ".partial"
+
 // outFile is a file that gets its name when it is whole. What is not a regular file, such as a pipe or a device, is
 // written as it is.
 type outFile struct {
@@ -35,9 +38,9 @@ func createFile(ctx context.Context, name string) (*outFile, error) {
 		if o.name, err = filepath.EvalSymlinks(name); err != nil {
 			return nil, err
 		}
-		path = o.name + ".partial"
+		path = o.name + partialSuffix
 	default:
-		path += ".partial"
+		path += partialSuffix
 	}
 	// For writing alone: who also reads a pipe never learns that nobody else does.
 	if o.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666); err != nil {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/linearroad/format"
@@ -38,7 +36,7 @@ and summary.json. Workers open the files themselves: they run on this machine, o
 // Validate checks the flags.
 func (c *runCommand) Validate() error {
 	return errors.Join(needs("--input", c.Input), needs("--out", c.Out), c.engineFlags.check(),
-		c.checkProfiles(&c.profileFlags))
+		c.checkProfiles(&c.profileFlags), distinct(c.read(), append(c.written(), c.profileFlags.files()...)))
 }
 
 // Run runs the query.
@@ -52,11 +50,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err := config.Validate(); err != nil {
 		return usageError{err}
 	}
-	if err := overwritten([]string{c.Input, c.History}, c.written()); err != nil {
-		return err
-	}
-	// A summary says that the answers beside it are whole. These are not until this run has ended.
-	if err := os.Remove(filepath.Join(c.Out, linearroad.SummaryFile)); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+	if err := removeOld(c.written()); err != nil {
 		return err
 	}
 	at, err := c.open(ctx, out, c.loops(), c.Memory)
@@ -78,13 +72,18 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	return errors.Join(err, printed)
 }
 
-// written returns the files that a run makes.
-func (c *runCommand) written() []string {
-	names := []string{filepath.Join(c.Out, linearroad.SummaryFile)}
+// read returns the files that a run reads.
+func (c *runCommand) read() []named {
+	return []named{{"--input", c.Input}, {"--history", c.History}, {"--secret-file", c.Secret}}
+}
+
+// written returns the files that a run makes in its folder.
+func (c *runCommand) written() []named {
+	files := []named{{"--out", filepath.Join(c.Out, linearroad.SummaryFile)}}
 	for _, k := range []format.Type{format.Position, format.Accident, format.Balance, format.Expenditure} {
-		names = append(names, filepath.Join(c.Out, format.AnswerFile(k)))
+		files = append(files, named{"--out", filepath.Join(c.Out, format.AnswerFile(k))})
 	}
-	return names
+	return files
 }
 
 func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {

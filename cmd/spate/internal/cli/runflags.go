@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -138,23 +137,4 @@ func (f *engineFlags) checkProfiles(p *profileFlags) error {
 func (f *engineFlags) config(p *profileFlags, memory byteSize) engine.Config {
 	return engine.Config{Loops: f.loops(), Parallelism: f.Parallelism, Pace: f.Pace, Memory: int64(memory),
 		ProfileLabels: p.Pprof != "" || p.CPUProfile != ""}
-}
-
-// overwritten returns an error if one of the files that a command writes is one that it reads.
-func overwritten(read, written []string) error {
-	for _, r := range read {
-		if r == "" {
-			continue
-		}
-		ri, err := os.Stat(r)
-		if err != nil {
-			continue // opening it will say so
-		}
-		for _, w := range written {
-			if wi, err := os.Stat(w); err == nil && os.SameFile(ri, wi) {
-				return usageError{fmt.Errorf("%s would be overwritten by the answers: name another folder with --out", r)}
-			}
-		}
-	}
-	return nil
 }
