@@ -63,3 +63,23 @@ func TestNetworkUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestNetworkBenchmarksOnWorkers runs them on two processes, where every hop crosses.
+func TestNetworkBenchmarksOnWorkers(t *testing.T) {
+	for args, crossings := range map[string]float64{
+		"bench hop --tuples 100000":                              1,
+		"bench hop --tuples 100000 --network unix":               1,
+		"bench keyed --tuples 50000 --keys 700 --network unix":   1,
+		"bench hops --rate 1000 --seconds 6 --pace 30 --loops 2": 3,
+	} {
+		ran := spate(t, strings.Fields(args+" --workers 2 --repeat 1 --json")...)
+		ran.want(t, 0)
+		o := ran.object(t, "spate.bench."+strings.Fields(args)[1]+"/1")
+		if o["valid"] != true || o["workers"] != 2.0 || o["crossings"] != crossings {
+			t.Errorf("%s: valid %v, %v workers, %v crossings, want true, 2 and %v", args, o["valid"], o["workers"], o["crossings"], crossings)
+		}
+		if bare, _ := o["of_bare"].(float64); (bare > 0) != strings.Contains(args, "hop ") {
+			t.Errorf("%s: it is %v of the bare sender", args, o["of_bare"])
+		}
+	}
+}
