@@ -45,33 +45,35 @@ const (
 // Validate reports every problem at once.
 func (c Config) Validate() error {
 	errs := c.checkAddresses()
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Coordinator == "" {
-		errs = append(errs, errors.New("Coordinator is empty, want the address of a coordinator, such as tcp://127.0.0.1:7077"))
+		fail("Coordinator is empty, want the address of a coordinator, such as tcp://127.0.0.1:7077")
 	}
 	if c.Loops < 0 || c.Loops > loopsMax {
-		errs = append(errs, fmt.Errorf("Loops is %d, want 0 (one per core) to %d", c.Loops, loopsMax))
+		fail("Loops is %d, want 0 (one per core) to %d", c.Loops, loopsMax)
 	}
 	if c.Memory < 0 {
-		errs = append(errs, fmt.Errorf("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory))
+		fail("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory)
 	}
 	if strings.ContainsAny(c.ID, " \t\n/") || len(c.ID) > 63 {
-		errs = append(errs, fmt.Errorf("ID is %q, want at most 63 characters, none of them a space or a slash", c.ID))
+		fail("ID is %q, want at most 63 characters, none of them a space or a slash", c.ID)
 	}
 	return errors.Join(errs...)
 }
 
 // checkAddresses finds addresses that make no sense: the worker would dial some of them for ever.
 func (c Config) checkAddresses() (errs []error) {
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, a := range []struct{ field, addr string }{{"Coordinator", c.Coordinator}, {"Listen", c.Listen}, {"Advertise", c.Advertise}} {
 		if a.addr == "" {
 			continue
 		}
 		if _, err := auth.ParseAddress(a.addr); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", a.field, err))
+			fail("%s: %w", a.field, err)
 		}
 	}
 	if everywhere(c.Listen) && c.Advertise == "" {
-		errs = append(errs, fmt.Errorf("Listen is %s, all interfaces: want Advertise as well, the address by which other workers reach this one", c.Listen))
+		fail("Listen is %s, all interfaces: want Advertise as well, the address by which other workers reach this one", c.Listen)
 	}
 	return errs
 }

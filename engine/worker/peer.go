@@ -22,7 +22,6 @@ type peer struct {
 	conn    reactor.Conn // nil while there is none
 	dialing bool
 	broken  uint64 // how often the connection was lost
-	failing error  // why it could not be made when it was last tried
 }
 
 // note is what a data connection says of itself when it is authenticated.

@@ -31,8 +31,9 @@ type Worker struct {
 	reactors    []*reactor.Reactor
 	acceptor    *auth.Acceptor
 	jobs        map[string]*job
-	session     *session // with the coordinator; nil while there is none
-	over        error    // why the worker is to end
+	session     *session        // with the coordinator; nil while there is none
+	over        error           // why the worker is to end
+	quit        <-chan struct{} // closed when the worker is to end
 
 	mu    sync.Mutex
 	desk  []func()      // guarded by mu
@@ -59,6 +60,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("worker: %w", errors.Join(err, w.close()))
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	w.quit = ctx.Done()
 	w.tasks.Go(func() { w.keepSession(ctx) })
 	err := w.serve(ctx)
 	cancel()
