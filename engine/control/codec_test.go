@@ -44,7 +44,7 @@ func everyMessage() []Message {
 			Spec: JobSpec{
 				Program: "linear-road", Params: json.RawMessage(`{"xways":2}`), Parallelism: map[string]int{"count": 3}, Pins: map[string]int{"count": 1}, Default: 2,
 				Fingerprint: 1<<64 - 2,
-				Config:      JobConfig{Pace: 1, LogBytes: 1 << 20, FrameBytes: 1 << 16, Memory: 1 << 30, NoFuse: true, Window: 1 << 18, Labels: true},
+				Config:      JobConfig{Pace: 1, LogBytes: 1 << 20, StepBytes: 1 << 30, FrameBytes: 1 << 16, Memory: 1 << 30, NoFuse: true, Window: 1 << 18, Labels: true},
 			},
 			Workers: []Host{{Worker: "w1", Incarnation: 1 << 63, Addr: "tcp://127.0.0.1:9"}},
 			Slots:   []Slot{{Worker: 0, Loop: 1}}, Place: [][]int{{0}, {0, 0}},

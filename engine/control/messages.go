@@ -194,6 +194,7 @@ type JobSpec struct {
 type JobConfig struct {
 	Pace       float64 `json:"pace,omitempty"`
 	LogBytes   int64   `json:"log_bytes,omitempty"`
+	StepBytes  int64   `json:"step_bytes,omitempty"`
 	FrameBytes int     `json:"frame_bytes,omitempty"`
 	Memory     int64   `json:"memory,omitempty"` // bytes per worker
 	NoFuse     bool    `json:"no_fuse,omitempty"`

@@ -15,7 +15,7 @@ import (
 // Submission is a job that is asked for.
 type Submission struct {
 	Query *Query
-	// Parallelism is the number of tasks by operator id, 1 to 1,024; others have one per loop of the workers.
+	// Parallelism is the number of tasks by operator id, 1 to graph.TasksMax; others have one per loop of the workers.
 	Parallelism map[string]int
 	// Workers is how many workers take part, those that have least to do; 0 for all that are there.
 	Workers int
@@ -23,9 +23,6 @@ type Submission struct {
 	Pins   map[string]int
 	Config control.JobConfig
 }
-
-// tasksMax bounds the tasks of an operator: channels, and what a worker has for each, grow with its square.
-const tasksMax = 1024
 
 // Submit takes a job and has it deployed. It returns its id, which is good once the actions so far are done. What is wrong is
 // an *Error.
@@ -55,21 +52,14 @@ func (m *Machine) Submit(now time.Time, s Submission) (string, error) {
 
 func (s Submission) validate() error {
 	c := s.Config
-	errs := []error{engine.Config{
-		Parallelism: s.Parallelism, Pace: c.Pace, LogBytes: c.LogBytes, FrameBytes: c.FrameBytes, Memory: c.Memory,
-	}.Validate()}
-	for id, n := range s.Parallelism {
-		if n > tasksMax {
-			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want at most %d", id, n, tasksMax))
-		}
-	}
+	err := engine.Config{
+		Parallelism: s.Parallelism, Pins: s.Pins, Pace: c.Pace, LogBytes: c.LogBytes, StepBytes: c.StepBytes,
+		FrameBytes: c.FrameBytes, Memory: c.Memory, Window: c.Window,
+	}.Validate()
 	if s.Workers < 0 {
-		errs = append(errs, fmt.Errorf("workers is %d, want 0 (all) or a positive number", s.Workers))
+		err = errors.Join(err, fmt.Errorf("workers is %d, want 0 (all) or a positive number", s.Workers))
 	}
-	if c.Window < 0 {
-		errs = append(errs, fmt.Errorf("window is %d bytes, want 0 (the default) or a positive number", c.Window))
-	}
-	return errors.Join(errs...)
+	return err
 }
 
 // choose takes the workers that have the fewest parts of jobs, of those that have the program.

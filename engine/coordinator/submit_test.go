@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/partition"
 )
 
@@ -38,12 +39,13 @@ func TestSubmitRefuses(t *testing.T) {
 		{"too many workers", Submission{Workers: 3}, Unavailable, "there are 2 workers"},
 		{"negative workers", Submission{Workers: -1}, Invalid, "workers is -1"},
 		{"unknown operator", Submission{Parallelism: map[string]int{"sum": 1}}, Invalid, `"sum"`},
-		{"no tasks", Submission{Parallelism: map[string]int{"count": 0}}, Invalid, "want at least 1"},
-		{"too many tasks", Submission{Parallelism: map[string]int{"count": 1025}}, Invalid, "want at most 1024"},
+		{"no tasks", Submission{Parallelism: map[string]int{"count": 0}}, Invalid, "want 1 to"},
+		{"too many tasks", Submission{Parallelism: map[string]int{"count": graph.TasksMax + 1}}, Invalid, "want 1 to"},
 		{"unknown pin", Submission{Pins: map[string]int{"sum": 0}}, Invalid, `"sum" is pinned`},
 		{"pinned elsewhere", Submission{Pins: map[string]int{"count": 2}}, Invalid, "worker 2"},
+		{"step", Submission{Config: control.JobConfig{StepBytes: -1}}, Invalid, "StepBytes"},
 		{"log", Submission{Config: control.JobConfig{LogBytes: 1}}, Invalid, "LogBytes"},
-		{"window", Submission{Config: control.JobConfig{Window: -1}}, Invalid, "window"},
+		{"window", Submission{Config: control.JobConfig{Window: -1}}, Invalid, "Window"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
