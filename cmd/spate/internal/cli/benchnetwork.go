@@ -15,8 +15,9 @@ type networkFlags struct {
 	profileFlags
 }
 
-func (f *networkFlags) check() error {
-	return errors.Join(atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags))
+// check is called with the name of the latency log, if there is one.
+func (f *networkFlags) check(hdr string) error {
+	return errors.Join(atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags), distinct(nil, append(f.profileFlags.files(), hdrFiles(hdr)...)))
 }
 
 // benchmark returns what the flags say about a benchmark with an input of so many seconds.
@@ -105,7 +106,7 @@ it runs a bare sender of 64 KiB buffers between the same processes, and the sour
 
 // Validate checks the flags.
 func (c *hopCommand) Validate() error {
-	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), c.check())
+	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), c.check(""))
 }
 
 // Run runs the benchmark.
@@ -133,7 +134,7 @@ counts is checked.
 
 // Validate checks the flags.
 func (c *keyedCommand) Validate() error {
-	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), atLeast("--keys", c.Keys, 1), c.check())
+	return errors.Join(within("--tuples", c.Tuples, tuplesMin, tuplesMax), atLeast("--keys", c.Keys, 1), c.check(""))
 }
 
 // Run runs the benchmark.
@@ -163,7 +164,7 @@ From the second hop on there are channels that never carry a tuple, whose fronti
 
 // Validate checks the flags.
 func (c *hopsCommand) Validate() error {
-	return errors.Join(within("--rate", c.Rate, 5, network.RateMax), atLeast("--seconds", c.Seconds, 1), atLeast("--keys", c.Keys, 1), c.check())
+	return errors.Join(within("--rate", c.Rate, 5, network.RateMax), atLeast("--seconds", c.Seconds, 1), atLeast("--keys", c.Keys, 1), c.check(c.HDR))
 }
 
 // Run runs the benchmark.
