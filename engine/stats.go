@@ -63,6 +63,9 @@ type TaskStats struct {
 	Position   wire.Time
 	// FrontierLag is by how much the task's position is behind what has arrived for it, in logical time.
 	FrontierLag time.Duration
+	// Due is until when a source has nothing to release by its pace, as time since the run began; 0 if it has, and for what
+	// is no source.
+	Due time.Duration
 }
 
 // Stats reports the job's counters. It may be called at any time from any goroutine.
@@ -101,6 +104,7 @@ func appendTask(list []TaskStats, loop int, t *task.Task, m task.Measure, elapse
 			ts.Useful, ts.Waiting = m.Useful, max(elapsed-m.Useful, 0)
 			ts.Turns, ts.Blocked = m.Turns, m.Blocked
 			ts.QueueBytes, ts.StateBytes, ts.Position = m.QueueBytes, m.StateBytes, m.Position
+			ts.Due = m.Due
 			if m.Frontier != wire.TimeMax && m.Frontier > m.Position {
 				ts.FrontierLag = time.Duration(m.Frontier.Millis()-m.Position.Millis()) * time.Millisecond
 			}

@@ -154,6 +154,32 @@ func TestRunEndsEarly(t *testing.T) {
 	}
 }
 
+// TestWaitingForThePaceIsNoStall has an input that begins a minute after the run.
+func TestWaitingForThePaceIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := engine.Program{Build: func(*engine.Env, json.RawMessage) (*engine.Graph, error) {
+			g := engine.NewGraph("late")
+			s := engine.SliceSource(g, "ticks", []engine.Record[tick]{{Millis: 60_000}, {Millis: 90_000}})
+			engine.SinkFunc(g, "sink", s, func(*engine.Ctx, *tick) {})
+			return g, nil
+		}}
+		var looks int
+		last := Progress{Moved: math.MaxUint64}
+		w := &Watch{Operator: "ticks", Look: func(p Progress) {
+			if looks++; p.Moved == last.Moved {
+				t.Errorf("look %d: nothing has moved since the one before, %+v", looks, p)
+			}
+			last = p
+		}}
+		if err := w.Run(context.Background(), engine.Embedded{}, p, nil, engine.Config{Pace: 1, Loops: 2}); err != nil {
+			t.Fatal(err)
+		}
+		if looks < 90 || last.Tuples == 0 {
+			t.Errorf("%d looks, %+v", looks, last)
+		}
+	})
+}
+
 func TestSettings(t *testing.T) {
 	s := Settings{Repeat: -1, Warm: 10, Engine: engine.Config{Pace: -1, Parallelism: map[string]int{"a": 1, "b": 1}}}
 	err := s.Validate(10, []string{"b"})

@@ -28,7 +28,7 @@ type Progress struct {
 	Run, Runs  int        // which run of how many, from 1
 	Warming    bool       // the run is not being measured yet
 	Validating bool       // the runs are over, and the reference is being computed
-	Moved      uint64     // changes as long as anything at all goes on
+	Moved      uint64     // changes as long as anything at all goes on, or nothing is due by the pace
 	Slabs      slab.Stats // memory outside the Go heap, by owner
 }
 

@@ -33,6 +33,7 @@ type Watch struct {
 	base     processes // as they were when the measurement began
 	stateMax int64
 	rssMax   int64
+	waited   uint64 // looks at which nothing was to be expected
 }
 
 // mark is what the counters said at one moment.
@@ -140,10 +141,13 @@ func (w *Watch) look(s engine.Stats) {
 		w.base.meet(s.Processes)
 	}
 	w.weigh(&s)
+	if waits(&s) {
+		w.waited++
+	}
 	if w.Look != nil {
 		p := Progress{
 			Tuples: now.tuples, TuplesPerS: float64(now.tuples-w.last.tuples) / now.at.Sub(w.last.at).Seconds(),
-			Warming: !w.started, Moved: moved(&s), Slabs: s.Slabs,
+			Warming: !w.started, Moved: moved(&s) + w.waited, Slabs: s.Slabs,
 		}
 		if w.Length > 0 {
 			p.Fraction = min(max(float64(at)/float64(w.Length), 0), 1)
@@ -226,4 +230,17 @@ func moved(s *engine.Stats) (n uint64) {
 		n += s.Tasks[i].TuplesIn + s.Tasks[i].TuplesOut
 	}
 	return n
+}
+
+// waits says whether nothing is to be expected of the job for the time being: a source waits for its pace, and what was
+// released before has been processed.
+func waits(s *engine.Stats) (waits bool) {
+	for i := range s.Tasks {
+		t := &s.Tasks[i]
+		if t.FrontierLag > 0 {
+			return false
+		}
+		waits = waits || t.Due > s.Elapsed
+	}
+	return waits
 }

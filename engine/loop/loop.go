@@ -24,6 +24,7 @@ type Loop struct {
 	mu        sync.Mutex
 	measures  []task.Measure // guarded by mu
 	published time.Duration
+	changed   bool // since then
 }
 
 type entry struct {
@@ -88,8 +89,11 @@ func (l *Loop) Step(now time.Duration, clock func() time.Duration) (Turn, error)
 		pprof.SetGoroutineLabels(context.Background()) // what comes now is nobody's in particular: the network, another job
 	}
 	turn.Done = l.left == 0
+	l.changed = l.changed || turn.Worked
 	if turn.Done || now-l.published >= measureEvery || now < l.published {
 		l.measure(now)
+	} else if l.changed { // what others see must not grow old while the loop sleeps
+		turn.Until = min(turn.Until, l.published+measureEvery)
 	}
 	return turn, nil
 }
@@ -100,7 +104,7 @@ const measureEvery = 20 * time.Millisecond
 func (l *Loop) measure(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.published = now
+	l.published, l.changed = now, false
 	for i, e := range l.tasks {
 		e.Measure(&l.measures[i])
 	}

@@ -52,9 +52,10 @@ type reading struct {
 	spec   *SourceSpec
 	clock  Clock
 	splits []splitReading
-	open   int  // splits that have not ended
-	stop   bool // read no more: what has been read is all there is
-	hurry  bool // what is left is read as fast as possible
+	open   int           // splits that have not ended
+	stop   bool          // read no more: what has been read is all there is
+	hurry  bool          // what is left is read as fast as possible
+	due    time.Duration // as in Measure
 }
 
 // SplitState is how far a split has been read: it is reopened at Offset, where Skip records are passed over. The next
@@ -159,7 +160,7 @@ func (t *Task) runSource(budget int, p *Progress) (worked bool) {
 // what was emitted must become visible for the log to be drained.
 func (t *Task) sourcePosition(limit wire.Time, p *Progress) {
 	r := t.reading
-	pos := limit
+	pos, earliest := limit, Never
 	for i := range r.splits {
 		s := &r.splits[i]
 		if s.at.Ended {
@@ -168,10 +169,14 @@ func (t *Task) sourcePosition(limit wire.Time, p *Progress) {
 		}
 		pos = min(pos, s.next)
 		if s.waiting {
-			p.Until = min(p.Until, t.now+time.Millisecond)
+			earliest = min(earliest, t.now+time.Millisecond)
 		} else if due := r.clock.due(s.next); due > t.now {
-			p.Until = min(p.Until, due)
+			earliest = min(earliest, due)
 		}
+	}
+	p.Until, r.due = min(p.Until, earliest), 0
+	if earliest != Never && !p.Blocked {
+		r.due = earliest
 	}
 	if r.open == 0 {
 		t.allEnding = true

@@ -23,6 +23,8 @@ type Measure struct {
 	StateBytes int64
 	Position   wire.Time
 	Frontier   wire.Time // the time below which all input has arrived
+	// Due is until when a source has nothing to release by its clock, as time since the run began; 0 if it has, and for others.
+	Due time.Duration
 }
 
 // OperatorCount is how many tuples one operator of a task (the host, or one fused into it) took in and emitted.
@@ -61,5 +63,9 @@ func (t *Task) Measure(m *Measure) {
 	}
 	if len(t.channels) == 0 {
 		m.Frontier = t.pos
+	}
+	m.Due = 0
+	if t.reading != nil {
+		m.Due = t.reading.due
 	}
 }
