@@ -1,10 +1,10 @@
 package linktest
 
 import (
-	"github.com/fullspate/spate/engine/link/pipe"
 	"testing"
 
 	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"github.com/fullspate/spate/wire/slab"
 )
 

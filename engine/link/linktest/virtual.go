@@ -2,11 +2,12 @@ package linktest
 
 import (
 	"fmt"
-	"github.com/fullspate/spate/engine/link/pipe"
 	"io"
 	"math/rand/v2"
 	"net"
 	"testing"
+
+	"github.com/fullspate/spate/engine/link/pipe"
 )
 
 // Virtual is a network in memory on the test's own goroutine. A seed decides which loop takes a step when, how many bytes
