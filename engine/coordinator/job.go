@@ -65,6 +65,8 @@ type part struct {
 	at    time.Time // when it ended
 
 	last, before report // the last two
+
+	linkTold map[string]time.Time // when there was an event about a broken connection, by peer
 }
 
 // report is a report with the moment of its arrival.

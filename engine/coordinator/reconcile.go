@@ -76,6 +76,9 @@ func (m *Machine) heartbeat(now time.Time, w *member, h *control.Heartbeat) {
 	}
 }
 
+// linkTellEvery bounds the events about one broken connection, which is spoken of by every loop that uses it.
+const linkTellEvery = time.Second
+
 // peerLost notes that a data connection between two workers is broken. They try to make it again; if that takes too long the
 // job cannot go on.
 func (m *Machine) peerLost(now time.Time, w *member, l *control.PeerLost) {
@@ -83,7 +86,10 @@ func (m *Machine) peerLost(now time.Time, w *member, l *control.PeerLost) {
 	if j == nil || p.over() {
 		return
 	}
-	m.note(now, Event{Kind: LinkBroken, Job: j.id, Worker: w.id, Took: l.Down, Text: "to " + l.Peer + ": " + l.Reason})
+	if since, told := p.linkTold[l.Peer]; !told || now.Sub(since) >= linkTellEvery {
+		p.linkTold[l.Peer] = now
+		m.note(now, Event{Kind: LinkBroken, Job: j.id, Worker: w.id, Took: l.Down, Text: "to " + l.Peer + ": " + l.Reason})
+	}
 	if l.Down > m.timing.LinkTimeout {
 		m.fail(now, j, &control.Failure{
 			Worker: w.id, Message: "its data connection to worker " + l.Peer + " has been broken for " + round(l.Down).String() + ": " + l.Reason,

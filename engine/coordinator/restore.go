@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/fullspate/spate/engine/control"
 )
@@ -173,7 +174,7 @@ func newJob(r *JobRecord) *job {
 		events: ring{max: jobEventsMax},
 	}
 	for _, h := range r.Deploy.Workers {
-		j.parts = append(j.parts, &part{host: h})
+		j.parts = append(j.parts, &part{host: h, linkTold: map[string]time.Time{}})
 	}
 	return j
 }
