@@ -172,15 +172,11 @@ func (f *Feed) accept(frame []byte) error {
 	f.advance(h.Frontier)
 	if first == len(frame) { // all of it had come before
 		f.store.release(f.store.tail)
-		f.owe()
 		return nil
 	}
 	f.last = h.Last
 	f.bytes += int64(len(frame))
 	f.queue.push(received{buffers.Frame{Data: frame, First: first}, h.Last, f.store.keep(len(frame))})
-	if f.starving() {
-		f.owe()
-	}
 	return nil
 }
 

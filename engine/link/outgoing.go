@@ -58,7 +58,6 @@ func (c *outgoing) begin(e wire.OpenEntry) error {
 	}
 	c.open, c.told, c.seen, c.taken = true, e.From, 0, 0
 	c.window = newWindow(e.Granted)
-	c.group.moved = true
 	if c.acked == wire.TimeMax {
 		return nil
 	}

@@ -1,14 +1,16 @@
 package link_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/link"
-	"github.com/fullspate/spate/engine/link/linktest"
+	"github.com/fullspate/spate/engine/link/pipe"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
@@ -19,8 +21,8 @@ type far struct {
 	*testing.T
 	pool  *slab.Pool
 	link  *link.Link
-	pipe  *linktest.Pipe // A is the peer's end
-	feeds [4]*link.Feed  // by channel
+	pipe  *pipe.Pipe    // A is the peer's end
+	feeds [4]*link.Feed // by channel
 	log   *buffers.Log
 }
 
@@ -53,7 +55,7 @@ func newFar(t *testing.T, cfg link.Config, logs buffers.Config) *far {
 }
 
 func (f *far) attach() {
-	f.pipe = linktest.NewPipe()
+	f.pipe = pipe.New()
 	f.link.Attach(f.pipe.B)
 	f.flush()
 }
@@ -299,6 +301,65 @@ func TestRestartedPeer(t *testing.T) {
 	}
 	if got := times(f.feeds[1]); len(got) != 6 || got[3] != 115 || got[4] != 115 || got[5] != 116 {
 		t.Errorf("times %v", got)
+	}
+}
+
+// TestGroupsHoldForNamedChannels has the peer tell a task's frontier before it has heard which channels are wanted.
+func TestGroupsHoldForNamedChannels(t *testing.T) {
+	f := newFar(t, link.Config{}, buffers.Config{})
+	expect := func(when string, one, two wire.Time) {
+		t.Helper()
+		if got := [2]wire.Time{f.feeds[1].Poll(), f.feeds[2].Poll()}; got != [2]wire.Time{one, two} {
+			t.Errorf("%s: frontiers %v, want %v and %v", when, got, one, two)
+		}
+	}
+	say := func(m []byte) {
+		t.Helper()
+		if err := f.say(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("at first", 100, 100)
+	say(frontiers(group(10, 110)))
+	expect("none is named", 100, 100)
+	say(frontiers(group(10, 120, wire.FrontierException{Channel: 2, Frontier: 115})))
+	expect("one is named", 100, 115)
+	say(frontiers(group(10, 130, wire.FrontierException{Channel: 1, Frontier: 105})))
+	expect("the other is named", 105, 130)
+	say(frontiers(group(10, 140)))
+	expect("both are", 140, 140)
+	say(on(1, frame(145, 141)))
+	expect("a frame has come", 145, 140)
+
+	f.link.Detach()
+	expect("detached", 145, 140)
+	f.attach()
+	say(frontiers(group(10, 120))) // of channels that this end has not heard of
+	expect("attached again", 145, 140)
+	say(frontiers(group(10, 150, wire.FrontierException{Channel: 2, Frontier: 141})))
+	expect("one is named again", 145, 141)
+}
+
+// TestReceiveLater declares a channel while there is a connection: it is asked for by itself.
+func TestReceiveLater(t *testing.T) {
+	f := newFar(t, link.Config{Window: 1000}, buffers.Config{})
+	feed := f.link.Receive(9, 10, link.ChannelSpec{Stream: 7, PayloadSize: farPayload, From: 70})
+	if got, want := f.flush(), opens(wire.OpenEntry{Channel: 9, From: 70, Granted: 1000}); !bytes.Equal(got, want) {
+		t.Errorf("said %x, want %x", got, want)
+	}
+	if err := f.say(on(9, frame(81, 60, 70, 80))); err != nil {
+		t.Error(err)
+	}
+	if got := times(feed); fmt.Sprint(got) != fmt.Sprint([]wire.Time{70, 80}) {
+		t.Errorf("times %v", got)
+	}
+	feed.Ack(81)
+	if got, want := f.flush(), acks(wire.AckEntry{Channel: 9, Acked: 81, Granted: 1136}); !bytes.Equal(got, want) {
+		t.Errorf("said %x, want %x", got, want)
+	}
+	feed.Ack(90) // nothing is outstanding
+	if got := f.flush(); len(got) != 0 {
+		t.Errorf("said %x, want nothing", got)
 	}
 }
 
