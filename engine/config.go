@@ -43,10 +43,9 @@ type Config struct {
 }
 
 const (
-	loopsMax        = 256
-	logBytesDefault = 1 << 20
-	// StepBytesDefault is a million tuples of a KiB, from one timer.
-	StepBytesDefault = 1 << 30
+	loopsMax         = 256
+	logBytesDefault  = 1 << 20
+	stepBytesDefault = 1 << 30 // a million tuples of a KiB, from one timer
 	logBytesMin      = 4 << 10
 )
 
@@ -67,7 +66,7 @@ func (c Config) Validate() error {
 		fail("FrameBytes is %d, want 0 (64 KiB) or a positive number", c.FrameBytes)
 	}
 	if c.StepBytes < 0 {
-		fail("StepBytes is %d, want 0 (%d) or a positive number", c.StepBytes, StepBytesDefault)
+		fail("StepBytes is %d, want 0 (%d) or a positive number", c.StepBytes, stepBytesDefault)
 	}
 	if c.Window < 0 {
 		fail("Window is %d bytes, want 0 (256 KiB) or a positive number", c.Window)
@@ -83,7 +82,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults returns the configuration with the defaults filled in.
+func (c Config) WithDefaults() Config {
 	if c.Loops == 0 {
 		c.Loops = min(runtime.GOMAXPROCS(0), loopsMax)
 	}
@@ -91,7 +91,7 @@ func (c Config) withDefaults() Config {
 		c.LogBytes = logBytesDefault
 	}
 	if c.StepBytes == 0 {
-		c.StepBytes = StepBytesDefault
+		c.StepBytes = stepBytesDefault
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -56,7 +56,7 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	if err := errors.Join(g.Validate(), cfg.Validate()); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	plan, err := graph.NewPlan(&g.g, graph.PlanConfig{
 		Parallelism: cfg.Parallelism, Default: cfg.Loops, NoFuse: cfg.NoFuse,
 	})

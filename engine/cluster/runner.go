@@ -76,7 +76,7 @@ func (r Runner) Start(ctx context.Context, p engine.Program, params json.RawMess
 	id, err := r.Manager.Submit(ctx, coordinator.Request{
 		Program: p.Name, Params: params, Parallelism: cfg.Parallelism, Workers: r.Workers, Pins: cfg.Pins,
 		Config: control.JobConfig{
-			Pace: cfg.Pace, LogBytes: cfg.LogBytes, FrameBytes: cfg.FrameBytes, Memory: cfg.Memory, NoFuse: cfg.NoFuse,
+			Pace: cfg.Pace, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes, Memory: cfg.Memory, NoFuse: cfg.NoFuse,
 			Window: cfg.Window, Labels: true, // profiles are asked for while the job runs
 		},
 	})

@@ -55,11 +55,11 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := order.Spec.Config
+	cfg := configOf(order.Spec.Config)
 	j.pool = slab.New(slab.Config{Budget: j.budget(), HugePages: true, Prefault: true})
 	j.makeLanes()
 	j.dep, err = deploy.New(plan, deploy.Config{
-		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: engine.StepBytesDefault, FrameBytes: cfg.FrameBytes, TrimOnAck: true,
+		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes, TrimOnAck: true,
 		Local: func(unit, index int) bool { return j.slot(unit, index).Worker == j.self },
 		Out:   j.send, In: j.receive,
 	})
@@ -68,6 +68,13 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	}
 	j.fillLanes()
 	return j, nil
+}
+
+// configOf is what a job's configuration means here: the same as in an embedded run.
+func configOf(c control.JobConfig) engine.Config {
+	return engine.Config{
+		Pace: c.Pace, LogBytes: c.LogBytes, StepBytes: c.StepBytes, FrameBytes: c.FrameBytes, NoFuse: c.NoFuse, Window: c.Window,
+	}.WithDefaults()
 }
 
 // plan builds the graph and plans it as every other process does.
