@@ -43,8 +43,9 @@ func (e *ProtocolError) Unwrap() error { return e.Reason }
 
 // Conn carries messages over a connection.
 type Conn struct {
-	nc   net.Conn
-	peer string
+	nc       net.Conn
+	peer     string
+	bytesMax int // QueueBytesMax
 
 	in   *bufio.Reader // like line, used by who calls Receive
 	line uint64
@@ -62,7 +63,7 @@ type Conn struct {
 // NewConn takes a connection on which nothing has been said but the handshake. The name of the peer is for errors.
 func NewConn(nc net.Conn, peer string) *Conn {
 	c := &Conn{
-		nc: nc, peer: peer, in: bufio.NewReaderSize(nc, readBytes),
+		nc: nc, peer: peer, bytesMax: QueueBytesMax, in: bufio.NewReaderSize(nc, readBytes),
 		more: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	go c.write()
@@ -85,7 +86,7 @@ func (c *Conn) Send(m Message) error {
 	if c.closed {
 		return c.why()
 	}
-	if len(c.queue) >= QueueMax || c.waiting+len(line) > QueueBytesMax {
+	if len(c.queue) >= QueueMax || c.waiting+len(line) > c.bytesMax {
 		c.giveUp(ErrSlow)
 		_ = c.nc.Close() // which is what is to be reported, whether it works or not
 		return ErrSlow

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fullspate/spate/engine"
 )
 
 // pipe is a pair of connections without buffers between them.
@@ -110,12 +113,13 @@ func TestSlowPeerIsClosed(t *testing.T) {
 		atMost  int
 	}{
 		{"many messages", &Heartbeat{}, 2*QueueMax + 1}, // what the writer has in hand, and the queue
-		{"many bytes", &Profiled{Data: make([]byte, LineBytesMax/2)}, QueueBytesMax/(LineBytesMax/2) + 1},
+		{"many bytes", &Profiled{Data: make([]byte, 1<<15)}, 1<<20/(1<<15) + 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, peer := pipe(t)
+				c.bytesMax = 1 << 20
 				sent := 0
 				var err error
 				for ; err == nil && sent <= tt.atMost; sent++ {
@@ -140,8 +144,8 @@ func TestBadMessageIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, peer := pipe(t)
 		other := NewConn(peer, "coordinator")
-		if err := c.Send(&Profiled{Data: make([]byte, LineBytesMax*3/4)}); err == nil {
-			t.Fatal("a message beyond the bound was taken")
+		if err := c.Send(&Ended{Results: []engine.Result{{Data: json.RawMessage("{")}}}); err == nil {
+			t.Fatal("what is no JSON was taken")
 		}
 		if err := c.Send(&Shutdown{Reason: "x"}); err != nil {
 			t.Fatal(err)
@@ -201,7 +205,12 @@ func TestLastWordsAreHeard(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for c.Send(&Heartbeat{}) == nil { // until the writer has met the broken pipe
+	if err := c.Send(&Heartbeat{}); err != nil {
+		t.Fatal(err)
+	}
+	<-c.done // the writer has met the broken pipe
+	if err := c.Send(&Heartbeat{}); err == nil {
+		t.Error("a message was taken for a connection that is broken")
 	}
 	if m, err := c.Receive(); err != nil || !reflect.DeepEqual(m, &Shutdown{Reason: "bye"}) {
 		t.Errorf("got %+v, %v, want the last message", m, err)

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -45,6 +46,23 @@ type Event struct {
 	Worker string        `json:"worker,omitempty"`
 	Took   time.Duration `json:"took,omitempty"` // see the kind
 	Text   string        `json:"text,omitempty"`
+}
+
+// attrs is what there is to log of an event besides its kind.
+func (e Event) attrs() (list []slog.Attr) {
+	if e.Job != "" {
+		list = append(list, slog.String("job", e.Job))
+	}
+	if e.Worker != "" {
+		list = append(list, slog.String("worker", e.Worker))
+	}
+	if e.Took != 0 {
+		list = append(list, slog.Duration("took", e.Took))
+	}
+	if e.Text != "" {
+		list = append(list, slog.String("text", e.Text))
+	}
+	return list
 }
 
 // How many events are kept: enough to tell the story of a job or of a bad hour.

@@ -276,7 +276,7 @@ func (s *Server) notify(e Event) {
 	case PartDeployed, PartEnded:
 		level = slog.LevelDebug
 	}
-	s.log.Log(context.Background(), level, string(e.Kind), "job", e.Job, "worker", e.Worker, "took", e.Took, "text", e.Text)
+	s.log.LogAttrs(context.Background(), level, string(e.Kind), e.attrs()...)
 	if e.Job == "" {
 		return
 	}

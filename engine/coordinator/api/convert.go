@@ -33,7 +33,7 @@ func jobOf(j coordinator.JobInfo) Job {
 	return Job{
 		JobSummary: summaryOf(j.JobSummary), Params: j.Spec.Params, Parallelism: j.Spec.Parallelism, Config: j.Spec.Config,
 		Fingerprint: hex(j.Spec.Fingerprint), Operators: list(j.Topology.Operators, operatorOf), Tasks: tasksOf(j),
-		Parts: list(j.Parts, partOf), Losses: list(j.Losses, lossOf),
+		Parts: list(j.Parts, partOf), Losses: list(j.Losses, LossOf),
 		Results: list(j.Results, func(r engine.Result) engine.Result { return r }), Events: list(j.Events, eventOf),
 	}
 }
@@ -97,7 +97,8 @@ func failureOf(f *control.Failure) *Failure {
 	return v
 }
 
-func lossOf(l coordinator.Loss) Loss {
+// LossOf is a loss as the API tells it.
+func LossOf(l coordinator.Loss) Loss {
 	return Loss{
 		Worker: l.Worker, Incarnation: hex(l.Incarnation), PID: l.PID, Address: l.Addr, Cause: l.Cause, Reason: l.Reason,
 		Heard: l.Heard, Detected: l.Detected, AfterMS: ms(l.After), Tasks: list(l.Tasks, lostTaskOf),
