@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/fullspate/spate/engine/auth"
 	"github.com/fullspate/spate/engine/control"
@@ -63,14 +64,14 @@ func (w *Worker) dialData(ctx context.Context, addr string, hello auth.Hello) (n
 	return nc, peer, nil
 }
 
-// peerLost tells the coordinator that another worker cannot be reached.
-func (w *Worker) peerLost(j *job, peer string, err error) {
+// peerLost tells the coordinator that another worker cannot be reached, and for how long that has been so.
+func (w *Worker) peerLost(j *job, peer string, down time.Duration, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
 	w.post(func() {
 		if w.job(j.order.Job, j.order.Epoch) == j && j.phase == control.PhaseRunning {
-			w.tell(&control.PeerLost{Job: j.order.Job, Epoch: j.order.Epoch, Peer: peer, Reason: err.Error()})
+			w.tell(&control.PeerLost{Job: j.order.Job, Epoch: j.order.Epoch, Peer: peer, Down: down, Reason: err.Error()})
 		}
 	})
 }

@@ -174,3 +174,30 @@ func TestEndedEarly(t *testing.T) {
 		}
 	}
 }
+
+// A worker that cannot be reached is told of, again and again, with how long that has been so.
+func TestPeerLost(t *testing.T) {
+	f := newFake(t, "tcp://127.0.0.1:0")
+	proxies := f.hireBehindProxies(2, 1)
+	o := f.order("j1", settings{Rows: 1_000_000, Splits: 2, Keys: 10}, control.JobConfig{Pace: 1}, nil)
+	f.deploy(o)
+	for _, p := range proxies {
+		p.listener.Close()
+	}
+	f.begin(o)
+	down := time.Duration(0)
+	f.until(2, func(m said) bool {
+		l, ok := m.message.(*control.PeerLost)
+		if ok && (l.Down <= down || l.Peer == m.worker || l.Reason == "") {
+			t.Errorf("after %v: %+v", down, l)
+		}
+		if ok {
+			down = l.Down
+		}
+		return ok
+	})
+	for _, h := range o.Workers {
+		f.send(h.Worker, &control.End{Coordinator: f.epoch, Job: o.Job, Epoch: o.Epoch, How: control.Abort, Reason: "the test is over"})
+	}
+	f.ends(o)
+}

@@ -3,6 +3,7 @@ package worker
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -40,6 +41,7 @@ const (
 	dialPauseMax   = 200 * time.Millisecond
 	dialTimeout    = 2 * time.Second
 	tellLostAfter  = 100 * time.Millisecond
+	tellLostEvery  = time.Second
 )
 
 // dial makes the connection, if it is for this end to make it.
@@ -62,7 +64,8 @@ func (p *peer) call() {
 		panic("BUG: " + err.Error())
 	}
 	hello := auth.Hello{Cluster: j.w.cluster, Incarnation: j.w.incarnation, Purpose: wire.PurposeData, Note: text}
-	since, told := time.Now(), false
+	since := time.Now()
+	tell := since.Add(tellLostAfter)
 	for pause := dialPauseFirst; ; pause = min(2*pause, dialPauseMax) {
 		nc, _, err := j.w.dialData(j.ctx, p.host.Addr, hello)
 		if err == nil {
@@ -71,9 +74,9 @@ func (p *peer) call() {
 			}
 			nc.Close()
 		}
-		if !told && time.Since(since) > tellLostAfter {
-			told = true
-			j.w.peerLost(j, p.host.Worker, err)
+		if now := time.Now(); now.After(tell) {
+			tell = now.Add(tellLostEvery)
+			j.w.peerLost(j, p.host.Worker, now.Sub(since), err)
 		}
 		select {
 		case <-j.ctx.Done():
@@ -119,8 +122,11 @@ func (p *peer) Closed(c reactor.Conn, err error) {
 		return
 	}
 	p.broken++
-	j := p.lane.job
-	j.w.log.Warn("data connection lost", "job", j.order.Job, "peer", p.host.Worker, "loop", p.lane.index, "error", err)
+	j, level := p.lane.job, slog.LevelWarn
+	if p.lane.done {
+		level = slog.LevelDebug // everything is said and heard: the other end was released first
+	}
+	j.w.log.Log(j.ctx, level, "data connection lost", "job", j.order.Job, "peer", p.host.Worker, "loop", p.lane.index, "error", err)
 	p.dial()
 }
 
