@@ -41,6 +41,9 @@ type Stream[T any] struct {
 	codec wire.Codec[T]
 }
 
+// Op is the operator that emits the stream, such as a source.
+func (s Stream[T]) Op() *Op { return &Op{s.from} }
+
 // From is the typed stream of an operator's named output. A wrong name or type is reported by Validate.
 func From[T any](op *Op, output string) Stream[T] {
 	g := op.op.Graph

@@ -28,7 +28,7 @@ func TestBenchmark(t *testing.T) {
 		}
 		for i, m := range r.Runs {
 			if !m.Valid || m.Validated == 0 || m.Reports == 0 || m.Seconds <= 0 || m.Answers["0"] == 0 || m.Answers["2"] == 0 || m.Answers["3"] == 0 ||
-				m.Unanswered == 0 || m.Vehicles == 0 || m.StateBytes == 0 && m.Seconds > 1 {
+				m.Unanswered == 0 || m.Vehicles == 0 || m.StateBytes == 0 || m.RSSBytes < m.StateBytes {
 				t.Errorf("%+v, run %d: %+v\n%v", r.Config, i, m, r.Validations[i])
 			}
 			if m.Answers["0"] != r.Runs[0].Answers["0"] || m.Activity != r.Runs[0].Activity {

@@ -31,7 +31,7 @@ var answerSinks = []string{TollsID, AlertsID, BalancesID, ExpendituresID}
 func OperatorIDs() []string {
 	return append([]string{
 		query.FeederID, query.ForwarderID, query.CalculatorID, query.CollectorID, query.AssessmentID, query.AccountID,
-		query.ExpenditureID, query.HistoryID, TravelsID, ActivityID, TotalsID,
+		query.ExpenditureID, TravelsID, ActivityID, TotalsID,
 	}, answerSinks...)
 }
 
@@ -185,10 +185,8 @@ func (c FileConfig) Validate() error {
 		errs = append(errs, fmt.Errorf("rules are %v, want paper or official", c.Rules))
 	}
 	errs = append(errs, checkSingle(c.Engine, "answers in a file are in order of input"))
-	for _, id := range []string{query.FeederID, query.HistoryID} {
-		if n := c.Engine.Parallelism[id]; n > 1 {
-			errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: a file is read by one task", id, n))
-		}
+	if n := c.Engine.Parallelism[query.FeederID]; n > 1 {
+		errs = append(errs, fmt.Errorf("parallelism of %q is %d, want 1: files are read by one task", query.FeederID, n))
 	}
 	return errors.Join(errs...)
 }

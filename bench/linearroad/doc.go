@@ -20,8 +20,9 @@
 // see all answers of an expressway. Building a graph opens no file, makes no traffic and starts no goroutine; sources and sinks
 // do so when they are opened, and the validation ends by itself after the last sink.
 //
-// The measured part of a benchmark begins when the calculator's slowest task has passed the warm-up and ends with the run;
-// reports, rate, allocations and response times are of this part. Response times run from the moment at which an input
+// The measured part of a benchmark begins when the calculator's slowest task has passed the warm-up, or up to 50 ms before,
+// and ends with the run; reports, rate, allocations and response times are of this part. A run over files is measured from its
+// second 0 on: the data feeder reads the whole history first. Response times run from the moment at which an input
 // tuple was scheduled (LINEAR_ROAD §2), which is its logical time over the pace, and never from a later one at which the
 // feeder managed to read it.
 //

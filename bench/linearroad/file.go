@@ -14,6 +14,7 @@ import (
 	"github.com/fullspate/spate/bench/linearroad/format"
 	"github.com/fullspate/spate/bench/linearroad/query"
 	"github.com/fullspate/spate/bench/measure"
+	"github.com/fullspate/spate/engine"
 )
 
 // SummaryFile is the summary's name beside the answers.
@@ -29,9 +30,12 @@ type Summary struct {
 	Loops   int     `json:"loops"`
 	Workers int     `json:"workers"` // processes that ran the query, 0: the calling one
 	Performance
-	Skipped      int64  `json:"skipped_lines"`
-	FirstSkipped string `json:"first_skipped,omitempty"` // what was wrong with the first of them
-	Interrupted  bool   `json:"interrupted,omitempty"`   // the input was not read to its end
+	HistoryRows    int64   `json:"history_rows"`
+	HistorySeconds float64 `json:"history_seconds"` // that loading it took, before second 0
+	HistoryLate    float64 `json:"history_late_s"`  // by how much that was more than was planned, and the run behind its pace
+	Skipped        int64   `json:"skipped_lines"`
+	FirstSkipped   string  `json:"first_skipped,omitempty"` // what was wrong with the first of them
+	Interrupted    bool    `json:"interrupted,omitempty"`   // the input was not read to its end
 }
 
 // RunFile answers the tuples of a file. The answers go to files in a directory, each in order of input, and so does the
@@ -48,11 +52,13 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	params, err := cfg.params()
+	params, rows, err := cfg.params()
 	if err != nil {
 		return nil, err
 	}
-	w := &measure.Watch{Operator: query.CalculatorID, Length: params.length(), Look: cfg.look}
+	w := &measure.Watch{
+		Operator: query.CalculatorID, Warm: params.lead(), Length: params.length(), Done: params.done(rows), Look: cfg.look,
+	}
 	ended := w.Run(ctx, runnerOf(cfg.Runner), fileProgram(), params, cfg.Engine)
 	interrupted := ended != nil && ctx.Err() != nil && errors.Is(ended, context.Cause(ctx))
 	if ended != nil && !interrupted {
@@ -66,6 +72,7 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	s := &Summary{
 		Schema: "spate.lr.run/1", Input: cfg.Input, History: cfg.History, Rules: cfg.Rules.String(), Pace: cfg.Engine.Pace,
 		Loops: loops(cfg.Runner, cfg.Engine), Workers: part.Workers, Performance: performanceOf(&part, &o),
+		HistoryRows: o.loaded.Rows, HistorySeconds: o.loaded.Seconds, HistoryLate: params.late(o.loaded.Seconds),
 		Skipped: o.skipped.Lines, FirstSkipped: o.skipped.First, Interrupted: interrupted,
 	}
 	return s, errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s))
@@ -79,35 +86,78 @@ func (c *FileConfig) look(p Progress) {
 	}
 }
 
-// loadPerRow is how much time a row of a history is given before the run begins: some times what it takes.
-const loadPerRow = 3 * time.Microsecond
+// loadPerRow is how much time a row of a history is given before second 0 of a run with a pace: a core takes 0.9 µs, and
+// has other things to do.
+const loadPerRow = 1500 * time.Nanosecond
 
 // params looks at the files, makes the directory, and returns what every process has to know: among it, how long before the
-// run's first second the history has to be loaded.
-func (c *FileConfig) params() (FileParams, error) {
-	p := FileParams{Input: c.Input, History: c.History, Out: c.Out, Rules: c.Rules, SkipBad: c.SkipBad, Pace: c.Engine.Pace}
+// run's first second the history has to be loaded. With it comes the number of the history's rows.
+func (c *FileConfig) params() (p FileParams, rows int64, err error) {
+	p = FileParams{Input: c.Input, History: c.History, Out: c.Out, Rules: c.Rules, SkipBad: c.SkipBad, Pace: c.Engine.Pace}
 	info, err := os.Stat(c.Input)
 	if err != nil {
-		return p, fmt.Errorf("input: %w", err)
+		return p, 0, fmt.Errorf("input: %w", err)
 	}
 	if info.IsDir() {
-		return p, fmt.Errorf("input: %s is a directory, want a file", c.Input)
+		return p, 0, fmt.Errorf("input: %s is a directory, want a file", c.Input)
 	}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return p, fmt.Errorf("directory for the answers: %w", err)
+		return p, 0, fmt.Errorf("directory for the answers: %w", err)
 	}
 	if c.History != "" {
-		rows, err := countLines(c.History)
-		if err != nil {
-			return p, fmt.Errorf("history: %w", err)
+		if rows, err = countLines(c.History); err != nil {
+			return p, 0, fmt.Errorf("history: %w", err)
 		}
 		loading := time.Duration(float64(rows) * float64(loadPerRow) * p.Pace)
 		p.Lead = int(max(loading, query.HistorySpan(rows))/time.Second) + 1
 	}
-	if embedded(c.Runner) {
-		return p, nil
+	if !embedded(c.Runner) {
+		err = p.absolute()
 	}
-	return p, p.absolute()
+	return p, rows, err
+}
+
+// done returns what says which part of the files has been read, by their bytes: that of the history by its rows, that of the
+// input by its time.
+func (p *FileParams) done(rows int64) func(s *engine.Stats, at time.Duration) float64 {
+	history, input, length := size(p.History), size(p.Input), p.length()-p.lead()
+	return func(s *engine.Stats, at time.Duration) float64 {
+		if length <= 0 {
+			return 0
+		}
+		read := input * max(float64(at-p.lead())/float64(length), 0)
+		if rows > 0 {
+			read += history * min(float64(tuplesOf(s, query.FeederID))/float64(rows), 1)
+		}
+		return read / (history + input)
+	}
+}
+
+// tuplesOf is how many tuples an operator took in.
+func tuplesOf(s *engine.Stats, operator string) (n uint64) {
+	for i := range s.Tasks {
+		if s.Tasks[i].Operator == operator {
+			n += s.Tasks[i].TuplesIn
+		}
+	}
+	return n
+}
+
+// size is the size of a file in bytes, 0 where there is none.
+func size(path string) float64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return float64(info.Size())
+}
+
+// late is by how many seconds second 0 was late, given the time that loading the history took.
+func (p *FileParams) late(loading float64) float64 {
+	if p.Pace == 0 {
+		return 0
+	}
+	return max(loading-p.lead().Seconds()/p.Pace, 0)
 }
 
 // absolute makes names mean the same to processes in other directories.

@@ -347,6 +347,7 @@ func TestFileErrors(t *testing.T) {
 	bad := put("bad.dat", good+strings.Replace(good, "53320", "528000", 1)+good)
 	back := put("back.dat", strings.Replace(good, "0,0,", "0,5,", 1)+good)
 	history := put("bad.csv", "1,70,0,5\n")
+	twice := put("twice.csv", "1,7,0,5\n2,7,0,5\n1,8,0,5\n1,7,3,6\n")
 	fine := put("good.dat", good)
 	empty := put("empty.dat", "")
 	for _, test := range []struct {
@@ -359,6 +360,7 @@ func TestFileErrors(t *testing.T) {
 		{"no such input", FileConfig{Input: filepath.Join(dir, "none"), Out: dir}, []string{"none"}},
 		{"no such history", FileConfig{Input: fine, History: filepath.Join(dir, "none"), Out: dir}, []string{"none"}},
 		{"a bad history", FileConfig{Input: fine, History: history, Out: dir}, []string{"bad.csv:1", "day"}},
+		{"two rows for a day", FileConfig{Input: fine, History: twice, Out: dir}, []string{"twice.csv:4", "day", "vehicle 1"}},
 		{"a directory as input", FileConfig{Input: dir, Out: dir}, []string{"directory"}},
 		{"a file as output", FileConfig{Input: fine, Out: fine}, []string{"good.dat"}},
 		{"nothing", FileConfig{Rules: 7}, []string{"input", "directory", "rules"}},

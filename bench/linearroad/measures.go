@@ -28,6 +28,7 @@ type Performance struct {
 	CPUPerRep    float64          `json:"cpu_ns_per_report"` // processor time of all processes, generator and validation included
 	// LinkBytesPerRep is what workers sent each other; 0 where the query ran in one process.
 	LinkBytesPerRep float64 `json:"link_bytes_per_report"`
+	WarmMeasured    bool    `json:"warm_up_measured,omitempty"` // the run was too short to leave out warm-up or loading: see measure.Part
 }
 
 // Measures is what a run of the benchmark came to.
@@ -62,7 +63,7 @@ func performanceOf(p *measure.Part, o *outcome) Performance {
 		Reports: p.Tuples, Seconds: p.Seconds, ReportsPerS: p.Rate(p.Tuples),
 		Answers: make(map[string]int64), Activity: o.tally.Activity, ResponseMS: make(map[string]Times),
 		Vehicles: o.tally.Vehicles, StateBytes: p.StateBytes, RSSBytes: p.RSSBytes, AllocsPerRep: p.PerTuple(float64(p.Mallocs)),
-		CPUPerRep: p.PerTuple(float64(p.CPU)), LinkBytesPerRep: p.PerTuple(float64(p.LinkBytes)),
+		CPUPerRep: p.PerTuple(float64(p.CPU)), LinkBytesPerRep: p.PerTuple(float64(p.LinkBytes)), WarmMeasured: p.Whole,
 	}
 	for _, t := range answerTypes {
 		f.Answers[typeName(t)] = o.answers[typeName(t)].Answers

@@ -155,14 +155,8 @@ func (p *FileParams) lead() time.Duration { return time.Duration(p.Lead) * time.
 // build declares the query, and in env what a process has to tell of its part of it.
 func (p *FileParams) build(env *engine.Env) *engine.Graph {
 	g := engine.NewGraph("linearroad-file")
-	in := &query.FileInput{Path: p.Input, SkipBad: p.SkipBad, Origin: p.lead()}
-	cfg := query.Config{Rules: p.Rules, Origin: p.lead()}
-	tuples := in.Source(g)
-	if p.History != "" {
-		rows := query.HistoryFile(g, p.History, p.lead())
-		cfg.Loaded = &rows
-	}
-	s := query.Build(g, tuples, cfg)
+	in := &query.FileInput{Path: p.Input, History: p.History, SkipBad: p.SkipBad, Origin: p.lead()}
+	s := query.Build(g, in.Source(g), query.Config{Rules: p.Rules, Origin: p.lead(), Loaded: p.History})
 
 	ms := &meters{pace: p.Pace}
 	store(g, s.Tolls, tolls, ms, p)
@@ -170,6 +164,7 @@ func (p *FileParams) build(env *engine.Env) *engine.Graph {
 	store(g, s.Balances, balances, ms, p)
 	store(g, s.Expenditures, expenditures, ms, p)
 	env.Result(skippedResult, func() (any, error) { return skippedBy(in), nil })
+	env.Result(historyResult, func() (any, error) { return in.Loaded(), nil })
 	tell(env, ms, count(g, s))
 	return g
 }

@@ -15,6 +15,7 @@ const (
 	activityResult   = "activity"            // tally
 	validationResult = "validation"          // *validator.Report
 	skippedResult    = "skipped"             // skipped
+	historyResult    = "history"             // query.Loaded
 )
 
 // tell declares what both programs have to tell.
@@ -106,6 +107,13 @@ func (s *skipped) merge(o skipped) error {
 	return nil
 }
 
+// mergeLoaded adds what another process loaded; one of them has the source.
+func mergeLoaded(into *query.Loaded, one query.Loaded) error {
+	into.Rows += one.Rows
+	into.Seconds += one.Seconds
+	return nil
+}
+
 // mergeReports takes the report of the one process that has one.
 func mergeReports(into **validator.Report, one *validator.Report) error {
 	if *into != nil && one != nil {
@@ -123,13 +131,15 @@ type outcome struct {
 	tally   tally
 	report  *validator.Report // nil where nothing was validated
 	skipped skipped
+	loaded  query.Loaded
 }
 
 func outcomeOf(results []engine.Result) (o outcome, err error) {
-	var errs [4]error
+	var errs [5]error
 	o.answers, errs[0] = measure.Gather(results, answersResult, (*answers).merge)
 	o.tally, errs[1] = measure.Gather(results, activityResult, (*tally).merge)
 	o.report, errs[2] = measure.Gather(results, validationResult, mergeReports)
 	o.skipped, errs[3] = measure.Gather(results, skippedResult, (*skipped).merge)
+	o.loaded, errs[4] = measure.Gather(results, historyResult, mergeLoaded)
 	return o, errors.Join(errs[:]...)
 }

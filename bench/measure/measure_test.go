@@ -357,6 +357,29 @@ func (s *scripted) Start(context.Context, engine.Program, json.RawMessage, engin
 	return s, nil
 }
 
+// TestWholeRunIsMeasured watches a run that is over before it is looked at: all of it counts, and the result says so.
+func TestWholeRunIsMeasured(t *testing.T) {
+	const mallocs, cpu = 1 << 30, time.Minute
+	end := engine.ThisProcess()
+	end.Mallocs, end.CPU = end.Mallocs+mallocs, end.CPU+cpu
+	job := &scripted{done: make(chan struct{}), steps: []engine.Stats{{
+		Elapsed: 3 * time.Millisecond, Processes: []engine.ProcessStats{end},
+		Tasks: []engine.TaskStats{{Operator: "src", TuplesIn: 2000, StateBytes: 7}},
+	}, {}}}
+	close(job.done)
+	w := &Watch{Operator: "src", Warm: time.Second}
+	if err := w.Run(context.Background(), job, engine.Program{}, nil, engine.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	p := w.Measured()
+	if !p.Whole || p.Tuples != 2000 || p.Mallocs < mallocs/2 || p.CPU < cpu/2 || p.StateBytes != 7 || p.RSSBytes != end.RSSBytes || p.Seconds != 0.003 {
+		t.Errorf("%+v", p)
+	}
+	if m := measuresOf(&p); !m.WarmMeasured || m.AllocsPerTuple < mallocs/4000 || m.CPUPerTuple < 1e6 {
+		t.Errorf("%+v", m)
+	}
+}
+
 // TestWatchSumsOverWorkers lets the second worker report late, and after the measurement has begun.
 func TestWatchSumsOverWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -368,8 +391,8 @@ func TestWatchSumsOverWorkers(t *testing.T) {
 			return engine.ProcessStats{Worker: worker, Mallocs: mallocs, CPU: cpu, RSSBytes: 100}
 		}
 		job := &scripted{done: make(chan struct{}), steps: []engine.Stats{
-			{},
-			at(0, 0, 0, p("w1", 500, 5)),
+			at(0, 0, 0, p("w1", 400, 4)),
+			at(5, 0, 0, p("w1", 500, 5)), // the last look before the warm-up has ended
 			at(10, 1000, 70, p("w1", 600, 6)),
 			at(20, 2000, 90, p("w1", 700, 8), p("w2", 9000, 90)),
 			at(30, 3000, 570, p("w1", 800, 9), p("w2", 9100, 96)),
@@ -382,7 +405,7 @@ func TestWatchSumsOverWorkers(t *testing.T) {
 		}
 		job.done = make(chan struct{}) // it is closed whenever the last step is seen
 		took := time.Since(began).Seconds() - 2*awaitEvery.Seconds()
-		want := Part{Tuples: 2000, AllHandled: 2000, Seconds: took, Mallocs: 300, CPU: 9, LinkBytes: 500, StateBytes: 5, RSSBytes: 200,
+		want := Part{Tuples: 3000, AllHandled: 3000, Seconds: took, Mallocs: 400, CPU: 10, LinkBytes: 570, StateBytes: 5, RSSBytes: 200,
 			Handled: map[string]int64{"src": 3000}, Workers: 2}
 		if got := w.Measured(); !reflect.DeepEqual(got, want) {
 			t.Errorf("measured %+v, want %+v", got, want)
@@ -391,7 +414,7 @@ func TestWatchSumsOverWorkers(t *testing.T) {
 		for _, p := range seen {
 			fractions = append(fractions, p.Fraction)
 		}
-		if !slices.Equal(fractions, []float64{0, 1.0 / 3, 2.0 / 3, 1}) || !seen[0].Warming || seen[1].Warming {
+		if !slices.Equal(fractions, []float64{0, 1.0 / 6, 1.0 / 3, 2.0 / 3, 1}) || !seen[1].Warming || seen[2].Warming {
 			t.Errorf("progress %+v", seen)
 		}
 	})

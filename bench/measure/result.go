@@ -22,7 +22,8 @@ type Measures struct {
 	CPUPerTuple    float64          `json:"cpu_ns_per_tuple"`      // processor time of all processes, generator included
 	// LinkBytesPerTuple is what workers sent each other; 0 where the query ran in one process.
 	LinkBytesPerTuple float64 `json:"link_bytes_per_tuple"`
-	Valid             bool    `json:"valid"` // every answer was checked and right
+	WarmMeasured      bool    `json:"warm_up_measured,omitempty"` // the run was too short to leave the warm-up out: see Part
+	Valid             bool    `json:"valid"`                      // every answer was checked and right
 }
 
 // measuresOf is what was measured, as far as the job's counters say it.
@@ -30,7 +31,7 @@ func measuresOf(p *Part) Measures {
 	return Measures{
 		Tuples: p.Tuples, Seconds: p.Seconds, TuplesPerS: p.Rate(p.Tuples), HandledPerS: p.Rate(p.AllHandled), Handled: p.Handled,
 		StateBytes: p.StateBytes, RSSBytes: p.RSSBytes, AllocsPerTuple: p.PerTuple(float64(p.Mallocs)),
-		CPUPerTuple: p.PerTuple(float64(p.CPU)), LinkBytesPerTuple: p.PerTuple(float64(p.LinkBytes)),
+		CPUPerTuple: p.PerTuple(float64(p.CPU)), LinkBytesPerTuple: p.PerTuple(float64(p.LinkBytes)), WarmMeasured: p.Whole,
 	}
 }
 

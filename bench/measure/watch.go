@@ -12,25 +12,27 @@ import (
 )
 
 // A running job is looked at as often as a progress bar wants, and so rarely that the allocations of a look, a dozen or two,
-// are not seen in what is measured; until the measurement begins more often, so that it begins when it should.
+// are not seen in what is measured; during the warm-up more often, so that the measurement begins close to its end.
 const (
 	watchEvery = engine.WatchEvery
 	awaitEvery = 50 * time.Millisecond
 )
 
-// Watch runs a job once and measures what comes after the warm-up. It belongs to one goroutine.
+// Watch runs a job once and measures what comes after the warm-up, from the last look before its end on. It belongs to one
+// goroutine.
 type Watch struct {
 	Operator string         // whose tuples are counted, and whose position says how far the job is
-	Warm     time.Duration  // logical time at which the measurement begins
+	Warm     time.Duration  // logical time at which the warm-up ends
 	Length   time.Duration  // logical time at which the input ends; 0 if that is not known
 	Look     func(Progress) // is called some four times a second or more, with Fraction as of this run; may be nil
+	// Done is the part of the input that is done at a logical time, 0…1; nil for that of Length.
+	Done func(s *engine.Stats, at time.Duration) float64
 
 	job      engine.Running
-	started  bool // the measurement has
-	start    mark
-	last     mark      // when the job was looked at
-	first    processes // as they were when they were first seen
-	base     processes // as they were when the measurement began
+	began    mark // before the job did
+	last     mark // of the last look
+	start    mark // of the measurement, once it has one
+	warmed   bool // the warm-up is over
 	stateMax int64
 	rssMax   int64
 	waited   uint64 // looks at which nothing was to be expected
@@ -41,6 +43,7 @@ type mark struct {
 	at              time.Time
 	tuples, handled int64
 	linkBytes       uint64
+	processes       processes
 }
 
 // processes are counters of processes by worker.
@@ -57,6 +60,7 @@ func (ps processes) meet(list []engine.ProcessStats) {
 
 // Part is what the measured part of a run came to; StateBytes, RSSBytes, Handled and Workers are of the whole run.
 type Part struct {
+	Whole      bool  // it is the whole run, warm-up included: there was no look at it between its beginning and its end
 	Tuples     int64 // of the operator that is counted
 	AllHandled int64 // by all operators
 	Seconds    float64
@@ -92,6 +96,9 @@ func (w *Watch) Run(ctx context.Context, r engine.Runner, p engine.Program, para
 		return fmt.Errorf("parameters: %w", err)
 	}
 	runtime.GC() // what earlier runs have left behind is not this one's
+	w.began = mark{at: time.Now(), processes: make(processes)}
+	w.began.processes.meet([]engine.ProcessStats{engine.ThisProcess()})
+	w.last = w.began
 	if w.job, err = r.Start(ctx, p, text, cfg); err != nil {
 		return err
 	}
@@ -103,13 +110,6 @@ func (w *Watch) Results() []engine.Result { return w.job.Results() }
 
 // follow follows the job to its end.
 func (w *Watch) follow() error {
-	w.first = make(processes)
-	s := w.job.Stats()
-	w.last = markOf(&s, w.Operator)
-	w.first.meet(s.Processes)
-	if w.Warm <= 0 {
-		w.begin(w.last, s.Processes)
-	}
 	ticker := time.NewTicker(awaitEvery)
 	defer ticker.Stop()
 	for {
@@ -118,43 +118,41 @@ func (w *Watch) follow() error {
 			return w.job.Wait()
 		case <-ticker.C:
 			w.look(w.job.Stats())
-			if w.started {
+			if w.warmed {
 				ticker.Reset(watchEvery)
 			}
 		}
 	}
 }
 
-// begin begins the measurement.
-func (w *Watch) begin(now mark, list []engine.ProcessStats) {
-	w.started, w.start, w.base = true, now, make(processes)
-	w.base.meet(list)
-}
-
 func (w *Watch) look(s engine.Stats) {
-	now, at := markOf(&s, w.Operator), w.position(&s)
-	if !w.started && at >= w.Warm {
-		w.begin(now, s.Processes)
-	}
-	w.first.meet(s.Processes)
-	if w.started {
-		w.base.meet(s.Processes)
+	now, at := w.mark(&s), w.position(&s)
+	if !w.warmed && at >= w.Warm {
+		w.warmed, w.start = true, w.last
 	}
 	w.weigh(&s)
 	if waits(&s) {
 		w.waited++
 	}
 	if w.Look != nil {
-		p := Progress{
-			Tuples: now.tuples, TuplesPerS: float64(now.tuples-w.last.tuples) / now.at.Sub(w.last.at).Seconds(),
-			Warming: !w.started, Moved: moved(&s) + w.waited, Slabs: s.Slabs,
-		}
-		if w.Length > 0 {
-			p.Fraction = min(max(float64(at)/float64(w.Length), 0), 1)
-		}
-		w.Look(p)
+		w.Look(Progress{
+			Fraction: w.fraction(&s, at), Tuples: now.tuples,
+			TuplesPerS: float64(now.tuples-w.last.tuples) / now.at.Sub(w.last.at).Seconds(),
+			Warming:    !w.warmed, Moved: moved(&s) + w.waited, Slabs: s.Slabs,
+		})
 	}
 	w.last = now
+}
+
+// fraction is the part of the input that is done.
+func (w *Watch) fraction(s *engine.Stats, at time.Duration) (f float64) {
+	switch {
+	case w.Done != nil:
+		f = w.Done(s, at)
+	case w.Length > 0:
+		f = float64(at) / float64(w.Length)
+	}
+	return min(max(f, 0), 1)
 }
 
 // weigh notes how much memory there is in use.
@@ -172,22 +170,29 @@ func (w *Watch) weigh(s *engine.Stats) {
 // Measured returns what was measured, after the job has ended in good order and all that it had to tell is there.
 func (w *Watch) Measured() Part {
 	s := w.job.Stats()
-	end := markOf(&s, w.Operator)
-	if !w.started || end.tuples == w.start.tuples { // it was over before anybody looked: all of it counts
-		w.start, w.base = mark{at: end.at.Add(-s.Elapsed)}, w.first
+	start, end := w.last, w.mark(&s)
+	if w.warmed {
+		start = w.start
 	}
-	w.base.meet(s.Processes)
+	p := Part{Handled: make(map[string]int64)}
+	if w.Warm <= 0 || start.tuples == end.tuples || start.at.Equal(w.began.at) {
+		p.Whole, start = w.Warm > 0, w.began
+		start.at = end.at.Add(-s.Elapsed)
+	}
 	w.weigh(&s)
-	p := Part{
-		Tuples: end.tuples - w.start.tuples, AllHandled: end.handled - w.start.handled, Seconds: end.at.Sub(w.start.at).Seconds(),
-		LinkBytes: end.linkBytes - w.start.linkBytes, StateBytes: w.stateMax, RSSBytes: w.rssMax, Handled: make(map[string]int64),
-	}
+	p.StateBytes, p.RSSBytes = w.stateMax, w.rssMax
+	p.Tuples, p.AllHandled, p.Seconds = end.tuples-start.tuples, end.handled-start.handled, end.at.Sub(start.at).Seconds()
+	p.LinkBytes = end.linkBytes - start.linkBytes
 	for i := range s.Tasks {
 		p.Handled[s.Tasks[i].Operator] += int64(s.Tasks[i].TuplesIn)
 	}
 	for _, now := range s.Processes {
-		p.Mallocs += now.Mallocs - w.base[now.Worker].Mallocs
-		p.CPU += now.CPU - w.base[now.Worker].CPU
+		base, met := start.processes[now.Worker]
+		if !met { // a worker that reported for the first time after the measurement had begun
+			base = w.began.processes[now.Worker]
+		}
+		p.Mallocs += now.Mallocs - base.Mallocs
+		p.CPU += now.CPU - base.CPU
 		if now.Worker != "" {
 			p.Workers++
 		}
@@ -195,12 +200,15 @@ func (w *Watch) Measured() Part {
 	return p
 }
 
-func markOf(s *engine.Stats, operator string) mark {
-	m := mark{at: time.Now(), linkBytes: s.Links.BytesOut}
+// mark notes what the counters say now. Those of a process that is met for the first time are those it began with.
+func (w *Watch) mark(s *engine.Stats) mark {
+	m := mark{at: time.Now(), linkBytes: s.Links.BytesOut, processes: make(processes)}
+	m.processes.meet(s.Processes)
+	w.began.processes.meet(s.Processes)
 	for i := range s.Tasks {
 		t := &s.Tasks[i]
 		m.handled += int64(t.TuplesIn)
-		if t.Operator == operator {
+		if t.Operator == w.Operator {
 			m.tuples += int64(t.TuplesIn)
 		}
 	}

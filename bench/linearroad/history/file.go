@@ -66,6 +66,12 @@ func (r *Reader) Next(row *Row) error {
 	return nil
 }
 
+// Twice is what is wrong with a line whose vehicle and day have had a row before.
+func Twice(file string, line int, vid uint32, day uint8) *format.FieldError {
+	return &format.FieldError{File: file, Line: line, Field: "day", Value: fmt.Sprint(day),
+		Want: fmt.Sprintf("one row for each day of vehicle %d, which has one already", vid)}
+}
+
 // Line returns the number of lines read so far.
 func (r *Reader) Line() int { return r.lines.Number() }
 

@@ -5,7 +5,8 @@
 //	             │                  │ └─────charges▶ assessment ─answers▶ account ─answers, totals▶
 //	             │                  └─activity▶          ▲
 //	             ├──────balance requests─────────────────┘
-//	             ├──expenditure requests▶ expenditure ─answers▶        (history rows ▶)
+//	             ├──expenditure requests▶ expenditure ─answers▶
+//	             ├──────────history rows─────┘   of a loaded history, before all tuples
 //	             └──travel time requests▶
 //
 // Keys and state:
@@ -15,7 +16,7 @@
 //	                                        segments (2,432)
 //	assessment   vid                        the balance (8), for vehicles that were ever charged
 //	account      vid mod 256                answers and their total (24) since the last minute
-//	expenditure  vid                        rows of a loaded history by day and expressway (8)
+//	expenditure  vid                        rows of a loaded history by day (8)
 //
 // A minute of a road begins with its timer, when the frontier has passed every report of the minute before: its segments
 // are quoted then, once, exactly and in integers, and every report of the minute finds LAV, toll and alert in the segment's
@@ -34,6 +35,6 @@
 // Logical time is the tuple's second as LINEAR_ROAD §2 schedules it, shifted by Config.Origin. Operator objects hold handles
 // and room for what they emit, and nothing that is missed when they are built again.
 //
-// Build, Generated and HistoryFile are called while a graph is declared, by one goroutine. The package computes answers and
+// Build, Generated and FileInput.Source are called while a graph is declared, by one goroutine. The package computes answers and
 // neither stores, times nor checks them, and does not answer travel time requests.
 package query

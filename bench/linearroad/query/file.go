@@ -6,33 +6,50 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/bench/linearroad/format"
-	"github.com/fullspate/spate/bench/linearroad/history"
 	"github.com/fullspate/spate/engine"
 )
 
-// FileInput is a file as the data feeder. The i-th of the n lines of second t has the time 1000·t + ⌊1000·i/n⌋ ms (§2),
-// plus the origin. The process that hosts the source opens it.
+// FileInput is files as the data feeder: the history first, so that it is loaded before the run, and then the tuples. The
+// i-th of the n lines of second t has the time 1000·t + ⌊1000·i/n⌋ ms (§2), plus the origin. The process that hosts the
+// source opens them.
 type FileInput struct {
 	Path    string
-	SkipBad bool // count lines that are no tuples and go on
-	Origin  time.Duration
+	History string        // empty: none
+	SkipBad bool          // count lines that are no tuples and go on
+	Origin  time.Duration // after the HistorySpan of the history's rows
 
 	skipped int64
 	first   *format.FieldError
+	loaded  Loaded
 }
+
+// The splits of a FileInput, by ordinal. That of the history is beyond any expressway that is loaded from a file.
+const (
+	tupleSplit   = 0
+	historySplit = 1
+)
 
 // Skipped returns how many lines this process passed over, and what was wrong with the first of them, after the job has
 // ended.
 func (f *FileInput) Skipped() (lines int64, first *format.FieldError) { return f.skipped, f.first }
 
-// Source adds the data feeder to a graph: one split.
+// Source adds the data feeder to a graph: one task, which reads its splits in order of time.
 func (f *FileInput) Source(g *engine.Graph) engine.Stream[format.Tuple] {
-	return engine.Source(g, FeederID, engine.SourceSpec[format.Tuple]{
-		Splits: []engine.Split{{Ordinal: 0, Name: f.Path, Weight: 1}},
-		Open: func(_ engine.Split, at engine.Offset) (engine.Reader[format.Tuple], error) {
+	splits := []engine.Split{{Ordinal: tupleSplit, Name: f.Path, Weight: 1}}
+	if f.History != "" {
+		splits = append(splits, engine.Split{Ordinal: historySplit, Name: f.History, Weight: 1})
+	}
+	tuples := engine.Source(g, FeederID, engine.SourceSpec[format.Tuple]{
+		Splits: splits,
+		Open: func(s engine.Split, at engine.Offset) (engine.Reader[format.Tuple], error) {
+			if s.Ordinal == historySplit {
+				return f.openRows(at)
+			}
 			return f.open(at)
 		},
 	})
+	tuples.Op().SetParallelism(1)
+	return tuples
 }
 
 // fileReader reads a second ahead, since a tuple's time depends on how many there are in its second.
@@ -97,63 +114,3 @@ func (r *fileReader) Offset() engine.Offset { return engine.Offset{Place: r.pass
 
 // Close closes the file.
 func (r *fileReader) Close() error { return r.file.Close() }
-
-// historySplit is the ordinal of a loaded history's split, beyond any expressway that is loaded from a file.
-const historySplit = 1
-
-// HistoryFile adds a source with the rows of a history file to a graph, all of them within HistorySpan of their number,
-// which must end before the origin of the run. It goes with a FileInput, since generated expressways have a history built in.
-func HistoryFile(g *engine.Graph, path string, origin time.Duration) engine.Stream[history.Row] {
-	return engine.Source(g, HistoryID, engine.SourceSpec[history.Row]{
-		Splits: []engine.Split{{Ordinal: historySplit, Name: path, Weight: 1}},
-		Open: func(_ engine.Split, at engine.Offset) (engine.Reader[history.Row], error) {
-			return openRows(path, origin, at)
-		},
-	})
-}
-
-func openRows(path string, origin time.Duration, at engine.Offset) (*rowReader, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	r := &rowReader{file: file, rows: history.NewReader(file, path), origin: origin.Milliseconds()}
-	for r.next < at.Place {
-		var row history.Row
-		if err := r.rows.Next(&row); err != nil {
-			file.Close()
-			return nil, fmt.Errorf("read history from row %d: %w", at.Place, err)
-		}
-		r.next++
-	}
-	return r, nil
-}
-
-// rowReader reads a history file.
-type rowReader struct {
-	file   *os.File
-	rows   *history.Reader
-	next   int64 // rows read
-	origin int64 // ms
-}
-
-// Read fills dst with rows.
-func (r *rowReader) Read(dst []engine.Record[history.Row]) (int, error) {
-	for i := range dst {
-		if err := r.rows.Next(&dst[i].Value); err != nil {
-			return i, err
-		}
-		if dst[i].Millis = r.next / rowsPerMilli; dst[i].Millis >= r.origin {
-			return i, fmt.Errorf("%s has more than the %d rows that can be loaded in the %d ms before the run's second 0",
-				r.file.Name(), r.next, r.origin)
-		}
-		r.next++
-	}
-	return len(dst), nil
-}
-
-// Offset returns how many rows precede the next one.
-func (r *rowReader) Offset() engine.Offset { return engine.Offset{Place: r.next} }
-
-// Close closes the file.
-func (r *rowReader) Close() error { return r.file.Close() }

@@ -96,6 +96,18 @@ func (b *BalanceAnswer) Answer() format.Answer {
 	}
 }
 
+// HistoryRow is a row of a loaded history, 16 bytes.
+type HistoryRow struct {
+	VID      uint32
+	Toll     uint32
+	Line     uint32 // of the file, from 1
+	Xway     uint16
+	Day      uint8
+	Reserved uint8
+}
+
+func (r *HistoryRow) vehicle() uint64 { return uint64(r.VID) }
+
 // ExpenditureAnswer answers a daily expenditure request, 24 bytes.
 type ExpenditureAnswer struct {
 	Toll     int64

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/bench/linearroad/format"
-	"github.com/fullspate/spate/bench/linearroad/history"
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/partition"
 )
@@ -20,7 +19,6 @@ const (
 	AssessmentID  = "assessment"
 	AccountID     = "account"
 	ExpenditureID = "expenditure"
-	HistoryID     = "history" // the source of a loaded history
 )
 
 // Config says what the query computes with.
@@ -29,9 +27,9 @@ type Config struct {
 	Origin time.Duration // logical time of second 0, whole seconds; negative if the run begins later than that
 	// Roads is how the work is spread over the roads: see RoadWeights. Nil where that is not known.
 	Roads []partition.Weight
-	// The history is either loaded, from a stream of rows that all lie before second 0, or built in, a pure function
-	// that gives 0 where there is no row. Where both are nil it is empty.
-	Loaded  *engine.Stream[history.Row]
+	// The history is either loaded, from a file of this name whose rows a FileInput feeds before the tuples, or built in, a
+	// pure function that gives 0 where there is no row. Without either it is empty.
+	Loaded  string
 	BuiltIn func(vid uint32, day uint8, xway uint16) (toll int64)
 }
 
@@ -49,12 +47,16 @@ type Streams struct {
 // Build adds the query behind the data feeder to a graph: forwarder, toll calculator, toll collector, toll assessment,
 // balance account, daily expenditure.
 func Build(g *engine.Graph, tuples engine.Stream[format.Tuple], cfg Config) Streams {
-	fwd := forwarder(g, tuples)
+	fwd := forwarder(g, tuples, cfg.Loaded != "")
 	calc := tollCalculator(g, engine.From[Report](fwd, "reports"), cfg)
 	coll := collector(g, engine.From[Notice](calc, "notices"))
 	assess := assessment(g, engine.From[Charge](calc, "charges"), engine.From[Request](fwd, "balances"))
 	acc := balanceAccount(g, engine.From[BalanceAnswer](assess, "answers"), cfg.Origin)
-	exp := expenditure(g, engine.From[Request](fwd, "expenditures"), cfg)
+	var rows engine.Stream[HistoryRow]
+	if cfg.Loaded != "" {
+		rows = engine.From[HistoryRow](fwd, historyOutput)
+	}
+	exp := expenditure(g, engine.From[Request](fwd, "expenditures"), rows, cfg)
 	return Streams{
 		Tolls:        engine.From[Notice](coll, "tolls"),
 		Alerts:       engine.From[Notice](coll, "alerts"),

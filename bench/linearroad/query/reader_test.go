@@ -155,9 +155,8 @@ func TestHistoryReader(t *testing.T) {
 		rows = append(history.Append(rows, &history.Row{VID: uint32(i), Day: 1, Xway: 2, Toll: 33}), '\n')
 	}
 	path := fileOf(t, "history.csv", string(rows))
-	open := func(at engine.Offset) (engine.Reader[history.Row], error) {
-		return openRows(path, 2*time.Millisecond, at)
-	}
+	f := &FileInput{History: path, Origin: 2 * time.Millisecond}
+	open := func(at engine.Offset) (engine.Reader[format.Tuple], error) { return f.openRows(at) }
 	r, err := open(engine.Offset{})
 	if err != nil {
 		t.Fatal(err)
@@ -166,16 +165,20 @@ func TestHistoryReader(t *testing.T) {
 	if all[rowsPerMilli-1].Millis != 0 || all[rowsPerMilli].Millis != 1 || time.Duration(all[len(all)-1].Millis)*time.Millisecond >= HistorySpan(int64(len(all))) {
 		t.Errorf("rows at %d, %d, %d ms", all[rowsPerMilli-1].Millis, all[rowsPerMilli].Millis, all[len(all)-1].Millis)
 	}
+	if v := all[7].Value; v.VID != 7 || v.Day != 1 || v.Xway != 2 || v.Pos != 33 || v.QID != 8 || v.Type != rowType || f.Loaded().Rows != int64(len(all)) {
+		t.Errorf("the row in line 8 is %+v; %+v", v, f.Loaded())
+	}
 	checkOffsets(t, all, at, starts, open)
 	if _, err := open(engine.Offset{Place: 1 << 20}); !errors.Is(err, io.EOF) {
 		t.Errorf("opened behind the end: %v", err)
 	}
-	short, err := openRows(path, time.Millisecond, engine.Offset{Place: rowsPerMilli - 2})
+	f.Origin = time.Millisecond
+	short, err := f.openRows(engine.Offset{Place: rowsPerMilli - 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer short.Close()
-	block := make([]engine.Record[history.Row], 10)
+	block := make([]engine.Record[format.Tuple], 10)
 	if n, err := short.Read(block); n != 2 || err == nil || !strings.Contains(err.Error(), "16000 rows") {
 		t.Errorf("%d rows within the millisecond that is left, %v", n, err)
 	}

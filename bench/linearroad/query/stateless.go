@@ -7,22 +7,34 @@ import (
 	"github.com/fullspate/spate/engine"
 )
 
+// historyOutput is the forwarder's output of a loaded history's rows.
+const historyOutput = "history"
+
 // forwarder declares the operator that tells tuples apart by their type. Travel time requests go to a stream of their
-// own, to be counted: nobody answers them.
-func forwarder(g *engine.Graph, tuples engine.Stream[format.Tuple]) *engine.Op {
+// own, to be counted: nobody answers them. Rows of a loaded history come along with the tuples.
+func forwarder(g *engine.Graph, tuples engine.Stream[format.Tuple], loaded bool) *engine.Op {
 	return engine.Stateless(g, ForwarderID, tuples, func(d *engine.Decl) engine.Handler[format.Tuple] {
 		reports := engine.Output[Report](d, "reports")
 		balances := engine.Output[Request](d, "balances")
 		expenditures := engine.Output[Request](d, "expenditures")
 		travels := engine.Output[Request](d, "travels")
+		var rows engine.OutputPort[HistoryRow]
+		if loaded {
+			rows = engine.Output[HistoryRow](d, historyOutput)
+		}
 		// Room for what is being emitted, so that it need not be allocated. Reports, of which there are many, are filled in
 		// field by field: a literal is put together elsewhere and copied, and the copy waits for its pieces.
-		report, request := new(Report), new(Request)
+		report, request, row := new(Report), new(Request), new(HistoryRow)
 		return func(c *engine.Ctx, t *format.Tuple) {
 			if t.Type == format.Position {
 				report.VID, report.Pos, report.Time, report.Xway = t.VID, t.Pos, t.Time, t.Xway
 				report.Speed, report.Lane, report.Dir, report.Seg = t.Speed, t.Lane, t.Dir, t.Seg
 				reports.Emit(c, report)
+				return
+			}
+			if t.Type == rowType && loaded {
+				*row = HistoryRow{VID: t.VID, Toll: t.Pos, Line: t.QID, Xway: t.Xway, Day: t.Day}
+				rows.Emit(c, row)
 				return
 			}
 			*request = Request{VID: t.VID, QID: t.QID, Time: t.Time, Xway: t.Xway, Day: t.Day, Type: t.Type}

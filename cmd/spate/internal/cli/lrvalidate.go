@@ -180,8 +180,7 @@ func (c *validateCommand) readHistory(ctx context.Context, out *output, tuples [
 			k := key{row.VID, row.Day}
 			before, asked := rows[k]
 			if before != nil {
-				return &format.FieldError{File: name, Line: r.Line(), Field: "day", Value: fmt.Sprint(row.Day),
-					Want: fmt.Sprintf("one row for each day of vehicle %d, which has one already", row.VID)}
+				return history.Twice(name, r.Line(), row.VID, row.Day)
 			}
 			if asked {
 				kept := row
