@@ -237,4 +237,3 @@ func size(name string) int64 {
 	}
 	return info.Size()
 }
-

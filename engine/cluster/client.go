@@ -204,12 +204,16 @@ func (c *Client) request(ctx context.Context, method, path string, body any) ([]
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, fmt.Errorf("coordinator: %w", err)
+		var u *url.Error // names the request, which says nothing to who only knows a command
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return nil, nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, answerMax))
 	if err != nil {
-		return nil, nil, fmt.Errorf("coordinator: %w", err)
+		return nil, nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
 	}
 	if res.StatusCode >= http.StatusMultipleChoices {
 		return nil, nil, refusal(res, data)

@@ -11,7 +11,7 @@ import (
 )
 
 // AddrDefault is where the API is served unless told otherwise: for this machine alone.
-const AddrDefault = "127.0.0.1:7070"
+const AddrDefault = "127.0.0.1:7078"
 
 // Bounds of a request. Handlers that take longer by design have the deadline for their answer extended.
 const (

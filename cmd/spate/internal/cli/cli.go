@@ -17,6 +17,7 @@ import (
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
 	"github.com/fullspate/spate/engine/cluster"
+	"github.com/fullspate/spate/engine/coordinator/api"
 )
 
 // Exit codes.
@@ -31,6 +32,7 @@ const (
 type Console struct {
 	Stdout, Stderr io.Writer
 	Terminal       bool // Stderr is one, so progress may be drawn there
+	Screen         bool // Stdout is one, so it may be taken over
 }
 
 // errWrong ends a command whose answers were wrong; what was wrong has been printed.
@@ -65,7 +67,14 @@ type grammar struct {
 		Plot      plotCommand        `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`
 
-	Worker workerCommand `cmd:"" help:"Be a worker of a cluster."`
+	Coordinator coordinatorCommand `cmd:"" help:"Be the coordinator of a cluster."`
+	Worker      workerCommand      `cmd:"" help:"Be a worker of a cluster."`
+	Submit      submitCommand      `cmd:"" help:"Have a cluster run a program."`
+	Status      statusCommand      `cmd:"" help:"Say how a cluster or a job is."`
+	Top         topCommand         `cmd:"" help:"Watch a job on the terminal."`
+	Profile     profileCommand     `cmd:"" help:"Take one profile of all workers."`
+	Drain       drainCommand       `cmd:"" help:"End a job's input, and let it come to its end."`
+	Cancel      cancelCommand      `cmd:"" help:"End a job early."`
 
 	Version versionCommand `cmd:"" help:"Print version, commit and platform."`
 }
@@ -116,6 +125,8 @@ func defaults() kong.Vars {
 		"repeat": strconv.Itoa(linear.Repeat),
 
 		"local_heartbeats": cluster.LocalHeartbeatTimeout.String(),
+		"http":             api.AddrDefault,
+		"profile_file":     "spate.pb.gz",
 
 		"wordcount_rate":       strconv.Itoa(words.Input.Rate),
 		"wordcount_seconds":    strconv.Itoa(words.Input.Seconds),
