@@ -1,15 +1,18 @@
 // Package cli is the command line of spate: the grammar of its flags, and a file for each command.
 //
 //	lr generate | history | run | validate      Linear Road with files
-//	bench lr | wordcount | topk | compare       measurements, everything in one process
+//	bench lr | wordcount | topk | compare       measurements, in one process or on workers
 //	bench hop | keyed | hops                    measurements of the data path
+//	coordinator, worker                         the processes of a cluster
+//	submit, drain, cancel                       jobs on it, by the coordinator's HTTP API
+//	status, top, profile                        looks at it
 //	version
 //
 // Flags are checked before anything is opened. A command writes its result to standard output, as text or with --json as
 // one JSON object, and everything else to standard error. It ends with
 //
 //	0   fine
-//	1   failed: a file, a line, the machine, or an interrupt
+//	1   failed: a file, a line, the machine, a job, or an interrupt, which is only the right end of a coordinator or worker
 //	2   usage: flags that are unknown, missing, out of range, or contradict each other
 //	3   the answers were wrong
 //
