@@ -118,9 +118,10 @@ func TestRunResult(t *testing.T) {
 	if err := json.Unmarshal(kept, &summary); err != nil || summary["reports"] != o["reports"] {
 		t.Errorf("summary.json is not the result: %v, %s", err, kept)
 	}
-	text := spate(t, "lr", "run", "--input", input, "--out", out, "--pace", "10000")
+	history := write(t, "history.csv", "1,1,0,7\n2,3,1,9\n")
+	text := spate(t, "lr", "run", "--input", input, "--history", history, "--out", out, "--pace", "10000")
 	text.want(t, 0)
-	for _, part := range []string{"position reports", "toll notifications", "unanswered", "p99.9", out} {
+	for _, part := range []string{"history      2 rows in", "position reports", "toll notifications", "unanswered", "p99.9", out} {
 		if !strings.Contains(text.stdout, part) {
 			t.Errorf("the report lacks %q:\n%s", part, text.stdout)
 		}
@@ -243,7 +244,8 @@ func TestValidateFails(t *testing.T) {
 	spate(t, "lr", "validate", "--input", input, "--results", out, "--rules", "paper").want(t, 2, "official")
 	spate(t, "lr", "validate", "--input", "missing.dat", "--results", out, "--rules", "official").want(t, 1, "missing.dat")
 	spate(t, "lr", "validate", "--input", input, "--results", t.TempDir()).want(t, 1, "tolls.csv")
-	twice := write(t, "twice.csv", "1,7,0,5\n1,7,0,6\n")
+	twice := write(t, "twice.csv", "1,7,0,5\n1,7,1,6\n")
+	spate(t, "lr", "run", "--input", input, "--out", t.TempDir(), "--history", twice).want(t, 1, twice+":2", "day")
 	spate(t, "lr", "validate", "--input", input, "--results", out, "--rules", "official", "--history", twice).want(t, 1, twice+":2", "day")
 	tolls := filepath.Join(out, "tolls.csv")
 	if err := os.WriteFile(tolls, []byte("0,1,0,0,-1\n"), 0o666); err != nil {

@@ -182,7 +182,8 @@ func (l *linearResult) text(w io.Writer, r *linearroad.Result) error {
 	rate := l.Spread["reports_per_s"]
 	fmt.Fprintf(w, "throughput   %s reports/s  ±%.1f %%  (%s … %s)\n",
 		report.Number(rate.Median), 100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max))
-	fmt.Fprintf(w, "measured     %s reports in %.2f s, the run with the median rate\n", report.Count(l.Measures.Reports), l.Seconds)
+	fmt.Fprintf(w, "measured     %s reports in %s, the run with the median rate%s\n",
+		report.Count(l.Measures.Reports), report.Seconds(l.Seconds), warmText(l.WarmMeasured))
 	writeAnswers(w, &l.Performance)
 	writeResponses(w, "type ", l.ResponseMS)
 	fmt.Fprintf(w, "memory       state %s, %.0f bytes for each of %s vehicles; process %s\n",

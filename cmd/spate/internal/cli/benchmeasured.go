@@ -115,7 +115,8 @@ func (m *measuredResult) text(w io.Writer) error {
 	rate := m.Spread["tuples_per_s"]
 	fmt.Fprintf(w, "throughput   %s tuples/s  ±%.1f %%  (%s … %s), %s handled/s by all operators\n", report.Number(rate.Median),
 		100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max), report.Number(m.HandledPerS))
-	fmt.Fprintf(w, "measured     %s tuples in %.2f s, the run with the median rate\n", report.Count(m.Tuples), m.Seconds)
+	fmt.Fprintf(w, "measured     %s tuples in %s, the run with the median rate%s\n",
+		report.Count(m.Tuples), report.Seconds(m.Seconds), warmText(m.WarmMeasured))
 	for _, id := range slices.Sorted(maps.Keys(m.Handled)) {
 		fmt.Fprintf(w, "handled      %s by %s\n", report.Count(m.Handled[id]), id)
 	}

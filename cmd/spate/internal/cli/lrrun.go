@@ -86,9 +86,25 @@ func (c *runCommand) written() []named {
 	return files
 }
 
+// writeHistory prints what loading the history took.
+func writeHistory(w io.Writer, s *linearroad.Summary) {
+	if s.HistoryRows == 0 {
+		return
+	}
+	when := "before the run"
+	if s.WarmMeasured {
+		when = "which was too short to be told from the run"
+	}
+	fmt.Fprintf(w, "history      %s rows in %s, %s\n", report.Count(s.HistoryRows), report.Seconds(s.HistorySeconds), when)
+	if s.HistoryLate > 0 {
+		fmt.Fprintf(w, "LATE         the run began %s late, when the history had been loaded\n", report.Seconds(s.HistoryLate))
+	}
+}
+
 func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
-	fmt.Fprintf(w, "%s: %s position reports in %.2f s, %s/s, %s, %s rules\n",
-		c.Input, report.Count(s.Reports), s.Seconds, report.Number(s.ReportsPerS), places(s.Workers, s.Loops), s.Rules)
+	fmt.Fprintf(w, "%s: %s position reports in %s, %s/s, %s, %s rules\n",
+		c.Input, report.Count(s.Reports), report.Seconds(s.Seconds), report.Number(s.ReportsPerS), places(s.Workers, s.Loops), s.Rules)
+	writeHistory(w, s)
 	writeAnswers(w, &s.Performance)
 	writeLinks(w, s.Workers, s.LinkBytesPerRep, "report")
 	writeResponses(w, "type ", s.ResponseMS)

@@ -61,6 +61,14 @@ func paceText(pace float64) string {
 	return fmt.Sprintf("%g times as fast as real time (a throughput test, not a rating)", pace)
 }
 
+// warmText says of a run that was too short to leave its warm-up out that it was.
+func warmText(measured bool) string {
+	if measured {
+		return ", which was too short to leave the warm-up out"
+	}
+	return ""
+}
+
 // writeResponses prints a table of response times by key, each with a prefix, or nothing if there are none.
 func writeResponses(w io.Writer, prefix string, times map[string]measure.Times) {
 	if len(times) == 0 {

@@ -43,6 +43,14 @@ func Plural(n int, thing string) string {
 	return Count(n) + " " + thing + "s"
 }
 
+// Seconds prints a time with a unit: hundredths of seconds, below a tenth of one milliseconds to three digits.
+func Seconds(s float64) string {
+	if s < 0.1 {
+		return significant(s*1e3) + " ms"
+	}
+	return strconv.FormatFloat(s, 'f', 2, 64) + " s"
+}
+
 // Bytes prints a number of bytes with a binary unit.
 func Bytes(n int64) string {
 	size := float64(n)

@@ -24,6 +24,14 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+func TestSeconds(t *testing.T) {
+	for s, want := range map[float64]string{0: "0 ms", 0.0021: "2.10 ms", 0.0999: "99.9 ms", 0.1: "0.10 s", 61.234: "61.23 s"} {
+		if got := Seconds(s); got != want {
+			t.Errorf("Seconds(%v) = %q, want %q", s, got, want)
+		}
+	}
+}
+
 func TestBytesAndCount(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 24<<30 + 1: "24.0 GiB", 5 << 40: "5 TiB", 1536: "1.50 KiB"} {
 		if got := Bytes(n); got != want {
