@@ -168,8 +168,8 @@ func BenchmarkHop(b *testing.B) {
 func BenchmarkIdleRound(b *testing.B) {
 	h := newHop(b, 100*100, 100)
 	h.exchange() // the channels are asked for
+	at, took, rounds := h.write(0, wire.At(1, 0, 1)), time.Duration(0), 0
 	h.exchange() // and named
-	at, took, rounds := wire.At(1, 0, 1), time.Duration(0), 0
 	before := h.a.Stats().BytesOut
 	for b.Loop() {
 		at = h.write(0, at+1)

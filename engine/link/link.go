@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/fullspate/spate/buffers"
-	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -14,8 +13,6 @@ import (
 type Conn interface {
 	// Read takes what has arrived, at most len(p) bytes: 0 if there is nothing. It does not wait.
 	Read(p []byte) (int, error)
-	// Buffered is the number of bytes that have arrived and not been read.
-	Buffered() int
 	// Writev takes all of bufs, at most 512 slices: what the kernel does not take is copied. It may change the elements of
 	// bufs, but not the bytes that they refer to. It does not wait, and keeps nothing of bufs.
 	Writev(bufs [][]byte) (int, error)
@@ -24,13 +21,12 @@ type Conn interface {
 }
 
 const (
-	windowDefault    = 256 << 10          // four default frames: one under way, one being consumed, and slack for both
-	frameMaxDefault  = slab.RegionSize    // the largest payload that a log takes fits, with headers, and lies in one slab
-	turnDefault      = 1 << 20            // enough for large writes, little enough for the next turn's frontiers not to wait
-	pendingDefault   = 64 << 10           // a frame that the kernel has not taken
-	frameMaxLimit    = wire.BytesMax / 16 // what a peer may make us reserve is bounded whatever the configuration
-	frameMaxLeast    = 4 << 10
-	windowBytesLeast = 1
+	windowDefault   = 256 << 10       // four default frames: one under way, one being consumed, and slack for both
+	frameMaxDefault = slab.RegionSize // the largest payload that a log takes fits, with headers, and lies in one slab
+	frameMaxLeast   = 4 << 10         // as much as any channel has
+	frameMaxMost    = 64 << 20        // what a peer may make us reserve is bounded whatever the configuration
+	turnDefault     = 1 << 20         // enough for large writes, little enough for the next turn's frontiers not to wait
+	pendingDefault  = 64 << 10        // a frame that the kernel has not taken
 )
 
 // Config says how a link is made. Pool must be set.
@@ -62,10 +58,10 @@ func (c Config) Validate() error {
 		bad("Pool is nil, want a slab pool")
 	}
 	if c.Window < 0 {
-		bad("Window is %d bytes, want 0 or %d or more", c.Window, windowBytesLeast)
+		bad("Window is %d bytes, want 0 or more", c.Window)
 	}
-	if n := c.FrameBytesMax; n != 0 && (n < frameMaxLeast || n > frameMaxLimit) {
-		bad("FrameBytesMax is %d, want 0 or %d to %d", n, frameMaxLeast, frameMaxLimit)
+	if n := c.FrameBytesMax; n != 0 && (n < frameMaxLeast || n > frameMaxMost) {
+		bad("FrameBytesMax is %d, want 0 or %d to %d", n, frameMaxLeast, frameMaxMost)
 	}
 	if c.TurnBytes < 0 {
 		bad("TurnBytes is %d, want 0 or more", c.TurnBytes)

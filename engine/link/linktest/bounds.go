@@ -12,7 +12,7 @@ import (
 // testIdle has ten thousand channels between a hundred tasks and a hundred others, of which none emits anything. In each
 // round all frontiers move: that is one message, of a few bytes for each upstream task, and none in return.
 func testIdle(t *testing.T, open func(testing.TB) Transport) {
-	const tasks, rounds, settled = 100, 60, 10
+	const tasks, rounds, settled = 100, 25, 5
 	r := newRig(t, open, 2)
 	a, b := r.link(0, 1, link.Config{})
 	w := Script{Channels: tasks * tasks, Payload: 8, LogBytes: 64 << 10}

@@ -172,13 +172,6 @@ func (c *socketConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Buffered is the number of bytes that have arrived and not been read.
-func (c *socketConn) Buffered() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.in) - c.read
-}
-
 // Writev writes everything.
 func (c *socketConn) Writev(bufs [][]byte) (int, error) {
 	b := net.Buffers(bufs)

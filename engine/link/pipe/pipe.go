@@ -16,7 +16,6 @@ type End struct {
 type stream struct {
 	bytes         []byte
 	read, arrived int
-	carried       int // in all
 }
 
 // New makes a pipe whose kernel holds everything.
@@ -30,18 +29,11 @@ func (e *End) Deliver(n int) int {
 	s := e.out
 	n = min(n, len(s.bytes)-s.arrived)
 	s.arrived += n
-	s.carried += n
 	return n
 }
 
 // Flight is the number of bytes that the end has written and that have not arrived.
 func (e *End) Flight() int { return len(e.out.bytes) - e.out.arrived }
-
-// Carried is the number of bytes written by the end that have arrived so far.
-func (e *End) Carried() int { return e.out.carried }
-
-// Written are the bytes that the end has written and the other has not read.
-func (e *End) Written() []byte { return e.out.bytes[e.out.read:] }
 
 // Read takes what has arrived.
 func (e *End) Read(p []byte) (int, error) {
@@ -53,9 +45,6 @@ func (e *End) Read(p []byte) (int, error) {
 	}
 	return n, nil
 }
-
-// Buffered is the number of bytes that have arrived and not been read.
-func (e *End) Buffered() int { return e.in.arrived - e.in.read }
 
 // Writev takes everything, and forgets bufs.
 func (e *End) Writev(bufs [][]byte) (n int, err error) {
