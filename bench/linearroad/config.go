@@ -165,7 +165,7 @@ type FileConfig struct {
 	History string // vid,day,xway,toll; empty: there is none, and every expenditure is 0
 	Out     string // directory for answers and summary; made if it is not there
 	Rules   query.Rules
-	SkipBad bool // count lines of the input that are no tuples and go on
+	SkipBad bool // count bad lines of the input and go on: see format.Reader
 
 	Runner   engine.Runner // nil: engine.Embedded
 	Engine   engine.Config

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -69,6 +70,47 @@ func TestReader(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSkipBadTimes has lines whose times contradict those around them, given by their times; x is no tuple.
+func TestSkipBadTimes(t *testing.T) {
+	for _, c := range []struct {
+		in, good string
+		first    int // line that is skipped first, 0 for none
+	}{
+		{"1 2 2 9 9 10", "1 2 2 9 9 10", 0},
+		{"1 2 99 3 4 5 6 7 8 9 10 11", "1 2 3 4 5 6 7 8 9 10 11", 3},
+		{"99 1 1 2", "1 1 2", 1},
+		{"1 99 98 99 2 2 2 2 2 2 3", "1 2 2 2 2 2 2 3", 2},
+		{"5 6 1 6 7 7 8", "5 6 6 7 7 8", 3},
+		{"5 5 5 5 5 1 1 1 1 1 1 1 1 1 6 7", "5 5 5 5 5 6 7", 6}, // time does not go back, however many would have it so
+		{"1 99 2", "1 99", 3},                                   // one against one
+		{"1 2 99", "1 2 99", 0},
+		{"1 x 99 x 2 3 x", "1 2 3", 2},
+		{"1 99 x 2 3", "1 2 3", 2},
+		{"1 2 50 50 50 50 50 50 50 50 3 50", "1 2 50 50 50 50 50 50 50 50 50", 11},
+	} {
+		r := NewReader(strings.NewReader(linesAt(c.in)), ReaderConfig{File: "f.csv", SkipBad: true})
+		times, err := readAll(r)
+		if got := strings.Trim(fmt.Sprint(times), "[]"); err != io.EOF || got != c.good {
+			t.Errorf("%s: read %s, want %s, error %v", c.in, got, c.good, err)
+		}
+		if n := int64(len(strings.Fields(c.in)) - len(strings.Fields(c.good))); r.Skipped() != n {
+			t.Errorf("%s: %d skipped, want %d", c.in, r.Skipped(), n)
+		}
+		if first := r.FirstSkipped(); first == nil && c.first > 0 || first != nil && first.Line != c.first {
+			t.Errorf("%s: the first that was skipped is %v, want that in line %d", c.in, first, c.first)
+		}
+	}
+}
+
+// linesAt returns a line for each time.
+func linesAt(times string) string {
+	var b strings.Builder
+	for _, time := range strings.Fields(times) {
+		b.WriteString(strings.Replace(line3, "3", time, 1) + "\n")
+	}
+	return b.String()
 }
 
 func TestReaderInputFails(t *testing.T) {

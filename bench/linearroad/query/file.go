@@ -15,7 +15,7 @@ import (
 type FileInput struct {
 	Path    string
 	History string        // empty: none
-	SkipBad bool          // count lines that are no tuples and go on
+	SkipBad bool          // count bad lines and go on: see format.Reader
 	Origin  time.Duration // after the HistorySpan of the history's rows
 
 	skipped int64
