@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,4 +78,34 @@ func TestProfileOnAFullDisk(t *testing.T) {
 	}
 	input := write(t, "in.dat", line)
 	spate(t, "lr", "run", "--input", input, "--out", t.TempDir(), "--cpuprofile", full).want(t, 1, full, "no space left")
+}
+
+// TestHelpOnAFullDisk is no fault of the flags.
+func TestHelpOnAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("%v: this test needs a device that is always full", err)
+	}
+	defer full.Close()
+	for _, args := range []string{"--help", "lr run --help", "version"} {
+		var stderr bytes.Buffer
+		c := process(t, strings.Fields(args)...)
+		c.Stdout, c.Stderr = full, &stderr
+		c.Run() // its error says no more than the exit code
+		if code := c.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%s: exit code %d, want 1\n%s", args, code, stderr.String())
+		}
+	}
+}
+
+// TestEveryFaultHasThePrefix gives several wrong flags.
+func TestEveryFaultHasThePrefix(t *testing.T) {
+	got := spate(t, strings.Fields("lr run --input x --out y --loops 0 --pace=-1 --cpuprofile p --trace p")...)
+	got.want(t, 2, "--loops", "--pace", "--trace")
+	lines := strings.Split(strings.TrimSpace(got.stderr), "\n")
+	for _, line := range lines[:len(lines)-1] {
+		if !strings.HasPrefix(line, "spate: lr run: --") {
+			t.Errorf("a line of standard error does not say whose it is: %q", line)
+		}
+	}
 }

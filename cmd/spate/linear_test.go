@@ -237,11 +237,32 @@ func TestSkipBad(t *testing.T) {
 	spate(t, "lr", "validate", "--input", other, "--results", out).want(t, 1, "another input")
 }
 
+// TestSkipBadKeepsWhatFollows has one line with a time that is too late.
+func TestSkipBadKeepsWhatFollows(t *testing.T) {
+	traffic, err := os.ReadFile(dense(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(traffic), "\n")
+	const at = 1000
+	input := write(t, "input.dat", strings.Join(lines[:at], "")+"0,10000,1,30,0,0,0,5,27000,-1,-1,-1,-1,-1,-1\n"+strings.Join(lines[at:], ""))
+	out := t.TempDir()
+	ran := spate(t, "lr", "run", "--json", "--input", input, "--out", out, "--skip-bad")
+	ran.want(t, 0)
+	o := ran.object(t, "spate.lr.run/1")
+	if first, _ := o["first_skipped"].(string); o["skipped_lines"] != float64(1) || !strings.HasPrefix(first, input+":1001") {
+		t.Errorf("skipped %v, the first: %s", o["skipped_lines"], first)
+	}
+	spate(t, "lr", "validate", "--input", input, "--results", out).want(t, 0)
+}
+
 func TestValidateFails(t *testing.T) {
 	input := write(t, "input.dat", "0,0,1,30,0,0,0,5,27000,-1,-1,-1,-1,-1,-1\n3,5,1,-1,0,-1,-1,-1,-1,9,-1,-1,-1,-1,7\n")
 	out := t.TempDir()
 	spate(t, "lr", "run", "--input", input, "--out", out, "--rules", "official").want(t, 0)
 	spate(t, "lr", "validate", "--input", input, "--results", out, "--rules", "paper").want(t, 2, "official")
+	spate(t, "lr", "validate", "--input", input, "--results", out, "--rules", "other").want(t, 2, "--rules", "other")
+	spate(t, "lr", "validate", "--input", input, "--results", out).want(t, 0) // by the rules of the run
 	spate(t, "lr", "validate", "--input", "missing.dat", "--results", out, "--rules", "official").want(t, 1, "missing.dat")
 	spate(t, "lr", "validate", "--input", input, "--results", t.TempDir()).want(t, 1, "tolls.csv")
 	twice := write(t, "twice.csv", "1,7,0,5\n1,7,1,6\n")
@@ -349,7 +370,7 @@ func TestSmallBenchmarks(t *testing.T) {
 		ran := spate(t, strings.Fields(args+" --json --loops 1")...)
 		ran.want(t, 0)
 		o := ran.object(t, schema)
-		for _, name := range strings.Fields("version commit go machine input pace loops tuples seconds tuples_per_s answers valid state_bytes rss_bytes allocs_per_tuple spread runs checks") {
+		for _, name := range strings.Fields("version commit go machine seed input pace loops tuples seconds tuples_per_s answers valid state_bytes rss_bytes allocs_per_tuple spread runs checks") {
 			if _, ok := o[name]; !ok {
 				t.Errorf("%s: the result lacks %s", args, name)
 			}
@@ -374,7 +395,7 @@ func TestBenchUsage(t *testing.T) {
 		"wordcount --rate 0":                "--rate",
 		"wordcount --hdr x":                 "--pace",
 		"wordcount --vocabulary 1000000000": "1000000000",
-		"topk --k 33":                       "33",
+		"topk --k 5000":                     "--k is 5000, want 1…32",
 		"topk --seconds=-1":                 "--seconds",
 		"topk --parallelism nobody=2":       "nobody",
 	} {

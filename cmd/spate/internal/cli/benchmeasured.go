@@ -39,7 +39,8 @@ func (f *measuredFlags) settings(seconds, warmMax int) measure.Settings {
 // measured is a benchmark that package measure runs, and what its result says of it.
 type measured struct {
 	name, title string         // as in spate.bench.name/1; for people
-	input       map[string]any // what the input is made of
+	seed        uint64         // of the input
+	input       map[string]any // what it is made of, the seed included
 	settings    measure.Settings
 	run         func(ctx context.Context, s measure.Settings) (*measure.Result, error)
 }
@@ -81,6 +82,7 @@ func (f *measuredFlags) perform(ctx context.Context, out *output, m measured) er
 // measuredResult is the result of such a benchmark in JSON. The measures are those of the run with the median rate.
 type measuredResult struct {
 	report.Origin
+	Seed        uint64         `json:"seed"`
 	Input       map[string]any `json:"input"`
 	Warm        int            `json:"warm"` // seconds of the input that are not measured
 	Pace        float64        `json:"pace"` // 0: as fast as possible
@@ -100,7 +102,7 @@ type measuredResult struct {
 func (m *measured) resultOf(r *measure.Result) (*measuredResult, error) {
 	spread, err := report.Spreads(r.Runs)
 	return &measuredResult{
-		Origin: report.OriginOf("spate.bench." + m.name + "/1"), Input: m.input, Warm: m.settings.Warm, Pace: m.settings.Engine.Pace,
+		Origin: report.OriginOf("spate.bench." + m.name + "/1"), Seed: m.seed, Input: m.input, Warm: m.settings.Warm, Pace: m.settings.Engine.Pace,
 		Loops: m.settings.Engine.Loops, Workers: r.Workers, Parallelism: m.settings.Engine.Parallelism, Repeat: len(r.Runs), Measures: *r.Median(),
 		Valid: r.Valid(), Settings: []string{"input", "warm", "pace", "loops", "workers", "parallelism"}, Spread: spread, Runs: r.Runs,
 		Checks: r.Checks, title: m.title,
@@ -110,8 +112,8 @@ func (m *measured) resultOf(r *measure.Result) (*measuredResult, error) {
 func (m *measuredResult) text(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s\n\n", m.title, paceText(m.Pace))
 	m.Origin.Text(w)
-	fmt.Fprintf(w, "settings     %s, seed %v, %s, %d s warm-up\n\n",
-		places(m.Workers, m.Loops), m.Input["seed"], report.Plural(m.Repeat, "run"), m.Warm)
+	fmt.Fprintf(w, "settings     %s, seed %d, %s, %d s warm-up\n\n",
+		places(m.Workers, m.Loops), m.Seed, report.Plural(m.Repeat, "run"), m.Warm)
 	rate := m.Spread["tuples_per_s"]
 	fmt.Fprintf(w, "throughput   %s tuples/s  ±%.1f %%  (%s … %s), %s handled/s by all operators\n", report.Number(rate.Median),
 		100*rate.Relative(), report.Number(rate.Min), report.Number(rate.Max), report.Number(m.HandledPerS))
@@ -161,7 +163,7 @@ func (c *wordcountCommand) Run(ctx context.Context, out *output) error {
 		return usageError{err}
 	}
 	return c.perform(ctx, out, measured{
-		name: "wordcount", settings: config.Settings,
+		name: "wordcount", seed: in.Seed, settings: config.Settings,
 		title: fmt.Sprintf("Word frequency, %s fragments/s for %d s of input", report.Count(c.Rate), c.Seconds),
 		input: map[string]any{"seed": in.Seed, "rate": in.Rate, "seconds": in.Seconds, "vocabulary": in.Vocabulary, "splits": in.Splits},
 		run: func(ctx context.Context, s measure.Settings) (*measure.Result, error) {
@@ -178,7 +180,7 @@ func (c *wordcountCommand) Run(ctx context.Context, out *output) error {
 type topkCommand struct {
 	Rate    int    `default:"${topk_rate}" placeholder:"N" help:"Page views per second of input (default: ${topk_rate})."`
 	Seconds int    `default:"${topk_seconds}" placeholder:"N" help:"Seconds of input (default: ${topk_seconds})."`
-	K       int    `name:"k" default:"${topk_k}" placeholder:"N" help:"Places of a ranking (default: ${topk_k})."`
+	K       int    `name:"k" default:"${topk_k}" placeholder:"N" help:"Places of a ranking, 1…${topk_k_max} (default: ${topk_k})."`
 	Seed    uint64 `default:"${seed}" placeholder:"S" help:"Seed of the views (default: ${seed})."`
 	measuredFlags
 }
@@ -193,7 +195,7 @@ func (topkCommand) Help() string {
 
 // Validate checks the flags.
 func (c *topkCommand) Validate() error {
-	return errors.Join(atLeast("--rate", c.Rate, 1), atLeast("--seconds", c.Seconds, 1), atLeast("--k", c.K, 1), c.check())
+	return errors.Join(atLeast("--rate", c.Rate, 1), atLeast("--seconds", c.Seconds, 1), within("--k", c.K, 1, topk.RanksMax), c.check())
 }
 
 // Run runs the benchmark.
@@ -206,7 +208,7 @@ func (c *topkCommand) Run(ctx context.Context, out *output) error {
 		return usageError{err}
 	}
 	return c.perform(ctx, out, measured{
-		name: "topk", settings: config.Settings,
+		name: "topk", seed: in.Seed, settings: config.Settings,
 		title: fmt.Sprintf("Top %d of %d languages, %s page views/s for %d s of input", c.K, in.Languages, report.Count(c.Rate), c.Seconds),
 		input: map[string]any{"seed": in.Seed, "rate": in.Rate, "seconds": in.Seconds, "languages": in.Languages, "pages": in.Pages,
 			"users": in.Users, "k": in.K, "splits": in.Splits},

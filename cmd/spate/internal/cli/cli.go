@@ -86,11 +86,11 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 answers wrong.`
 // Main runs the command that args name and returns the exit code of the process. Canceling ctx interrupts the command.
 func Main(ctx context.Context, args []string, console Console) int {
 	var g grammar
-	helped := false
+	helped, help := false, &faultKeeper{Writer: console.Stdout}
 	parser, err := kong.New(&g,
 		kong.Name("spate"),
 		kong.Description(description),
-		kong.Writers(console.Stdout, console.Stderr),
+		kong.Writers(help, console.Stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		defaults(),
@@ -99,6 +99,9 @@ func Main(ctx context.Context, args []string, console Console) int {
 		panic(fmt.Sprintf("BUG: the grammar of the command line: %v", err))
 	}
 	command, err := parser.Parse(args)
+	if help.err != nil {
+		return exitCode(console.Stderr, fmt.Errorf("writing the help: %w", help.err))
+	}
 	if helped {
 		return exitFine
 	}
@@ -117,7 +120,9 @@ func defaults() kong.Vars {
 	linear, words, views := linearroad.Defaults(), wordcount.Defaults(), topk.Defaults()
 	hop, keyed, hops := network.Defaults(network.Hop), network.Defaults(network.Keyed), network.Defaults(network.Hops)
 	return kong.Vars{
-		"cores":  strconv.Itoa(min(runtime.GOMAXPROCS(0), loopsMax)),
+		"cores":     strconv.Itoa(min(runtime.GOMAXPROCS(0), loopsMax)),
+		"lookahead": strconv.Itoa(format.Lookahead),
+
 		"xways":  strconv.Itoa(linear.Xways),
 		"from":   strconv.Itoa(linear.From),
 		"to":     strconv.Itoa(linear.To),
@@ -134,6 +139,7 @@ func defaults() kong.Vars {
 		"topk_rate":            strconv.Itoa(views.Input.Rate),
 		"topk_seconds":         strconv.Itoa(views.Input.Seconds),
 		"topk_k":               strconv.Itoa(views.Input.K),
+		"topk_k_max":           strconv.Itoa(topk.RanksMax),
 		"hop_tuples":           strconv.Itoa(hop.Input.Seconds * hop.Input.Rate),
 		"keyed_tuples":         strconv.Itoa(keyed.Input.Seconds * keyed.Input.Rate),
 		"keyed_keys":           strconv.Itoa(keyed.Input.Keys),
@@ -153,13 +159,14 @@ func exitCode(stderr io.Writer, err error) int {
 	case err == nil:
 		return exitFine
 	case errors.As(err, &parse):
-		fmt.Fprintf(stderr, "spate: %v\nSee %s --help.\n", err, selected(parse.Context))
+		say(stderr, err)
+		fmt.Fprintf(stderr, "See %s --help.\n", selected(parse.Context))
 		return exitUsage
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "spate: %v\n", err)
+		say(stderr, err)
 		return exitUsage
 	case errors.Is(err, errWrong):
-		fmt.Fprintf(stderr, "spate: %v\n", err)
+		say(stderr, err)
 		return exitWrong
 	case errors.Is(err, syscall.EPIPE):
 		return exitFailed
@@ -167,7 +174,7 @@ func exitCode(stderr io.Writer, err error) int {
 		// Whoever mends a line wants to know where it is, and not how the query came across it.
 		err = line
 	}
-	fmt.Fprintf(stderr, "spate: %v\n", err)
+	say(stderr, err)
 	if errors.As(err, &job) {
 		writeLosses(stderr, job.Losses)
 	}

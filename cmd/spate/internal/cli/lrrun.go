@@ -18,7 +18,7 @@ type runCommand struct {
 	History string   `placeholder:"FILE" help:"Toll history, as lr history writes it (default: no rows, every expenditure is 0)."`
 	Out     string   `required:"" placeholder:"DIR" help:"Folder for the answers, made if it is not there; workers write to it by the same name."`
 	Rules   string   `default:"paper" enum:"paper,official" placeholder:"paper|official" help:"How long a cleared accident stays in force (default: paper)."`
-	SkipBad bool     `help:"Count lines that are no tuples and go on."`
+	SkipBad bool     `help:"Count bad lines and go on: those that are no tuples, and those whose time is before the one of a line before, or after that of most of the ${lookahead} lines behind it."`
 	Memory  byteSize `placeholder:"BYTES" help:"Bound on state and logs, such as 4GiB; a run that needs more fails (default: none)."`
 	engineFlags
 	profileFlags
@@ -109,7 +109,7 @@ func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
 	writeLinks(w, s.Workers, s.LinkBytesPerRep, "report")
 	writeResponses(w, "type ", s.ResponseMS)
 	if s.Skipped > 0 {
-		fmt.Fprintf(w, "skipped      %s lines that are no tuples; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)
+		fmt.Fprintf(w, "skipped      %s bad lines; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)
 	}
 	if s.Interrupted {
 		fmt.Fprintln(w, "INTERRUPTED  the input was not read to its end")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,7 @@ type validateCommand struct {
 	Input   string `required:"" placeholder:"FILE" help:"Traffic that was run."`
 	History string `placeholder:"FILE" help:"Toll history that was run with; none means no rows."`
 	Results string `required:"" placeholder:"DIR" help:"Folder with the answers, as lr run wrote it."`
-	Rules   string `default:"paper" enum:"paper,official" placeholder:"paper|official" help:"How long a cleared accident stays in force (default: paper)."`
+	Rules   string `placeholder:"paper|official" help:"How long a cleared accident stays in force (default: as in the run, or paper where there is no summary.json)."`
 }
 
 // Help shows examples.
@@ -34,21 +35,27 @@ Exit code 3 if anything is wrong.
 
 // Validate checks the flags.
 func (c *validateCommand) Validate() error {
-	return errors.Join(needs("--input", c.Input), needs("--results", c.Results))
+	faults := []error{needs("--input", c.Input), needs("--results", c.Results)}
+	if c.Rules != "" {
+		if _, err := validator.ParseRules(c.Rules); err != nil {
+			faults = append(faults, fmt.Errorf("--rules: %w", err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // Run checks the answers.
 func (c *validateCommand) Run(ctx context.Context, out *output) error {
-	rules, err := validator.ParseRules(c.Rules)
-	if err != nil {
-		return usageError{err}
-	}
 	made, err := readSummary(c.Results)
 	if err != nil {
 		return err
 	}
-	if made.Rules != "" && made.Rules != c.Rules {
+	if c.Rules != "" && made.Rules != "" && c.Rules != made.Rules {
 		return usageError{fmt.Errorf("--rules is %s, but the answers in %s were made by %s rules", c.Rules, c.Results, made.Rules)}
+	}
+	rules, err := validator.ParseRules(cmp.Or(c.Rules, made.Rules, validator.Paper.String()))
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(c.Results, linearroad.SummaryFile), err)
 	}
 	if made.Partly {
 		return fmt.Errorf("the run that wrote %s was interrupted, so its answers are not all there", c.Results)
@@ -58,7 +65,7 @@ func (c *validateCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if skipped != made.Skipped {
-		return fmt.Errorf("%s has %d lines that are no tuples, but the run skipped %d: it was another input", c.Input, skipped, made.Skipped)
+		return fmt.Errorf("%s has %d bad lines, but the run skipped %d: it was another input", c.Input, skipped, made.Skipped)
 	}
 	answers, err := c.readAnswers(ctx, out)
 	if err != nil {
@@ -77,7 +84,7 @@ func (c *validateCommand) Run(ctx context.Context, out *output) error {
 	v.Schema, v.Input, v.Results, v.Skipped = "spate.lr.validate/1", c.Input, c.Results, skipped
 	err = out.result(v, func(w io.Writer) error {
 		if skipped > 0 {
-			fmt.Fprintf(w, "%s lines that are no tuples, skipped as in the run\n", report.Count(skipped))
+			fmt.Fprintf(w, "%s bad lines, skipped as in the run\n", report.Count(skipped))
 		}
 		_, err := r.WriteTo(w)
 		return err
@@ -113,7 +120,7 @@ func readSummary(dir string) (runSummary, error) {
 	return s, nil
 }
 
-// readInput reads the input, without the lines that are no tuples if the run skipped those, and returns how many they are.
+// readInput reads the input, without the bad lines if the run skipped those, and returns how many they are.
 func (c *validateCommand) readInput(ctx context.Context, out *output, skipBad bool) (tuples []format.Tuple, skipped int64, err error) {
 	err = readAll(ctx, out, c.Input, func(in io.Reader, name string) func() error {
 		r := format.NewReader(in, format.ReaderConfig{File: name, SkipBad: skipBad})

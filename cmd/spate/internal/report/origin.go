@@ -19,9 +19,12 @@ type Origin struct {
 	Machine string `json:"machine"`
 }
 
+// unknown is the commit of a program that was not stamped with one.
+const unknown = "unknown"
+
 // OriginOf returns the origin of a result with the given schema made here and now.
 func OriginOf(schema string) Origin {
-	o := Origin{Schema: schema, Version: "devel", Commit: "unknown", Go: runtime.Version(), Machine: machine()}
+	o := Origin{Schema: schema, Version: "devel", Commit: unknown, Go: runtime.Version(), Machine: machine()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return o
@@ -38,7 +41,7 @@ func OriginOf(schema string) Origin {
 			dirty = "+dirty"
 		}
 	}
-	if o.Commit != "unknown" {
+	if o.Commit != unknown {
 		o.Commit += dirty
 	}
 	return o
@@ -46,7 +49,11 @@ func OriginOf(schema string) Origin {
 
 // Text prints the origin in three lines.
 func (o *Origin) Text(w io.Writer) {
-	fmt.Fprintf(w, "version      %s, commit %s\n", o.Version, o.Commit)
+	commit := o.Commit
+	if commit == unknown {
+		commit += " (go build stamps it, go run does not)"
+	}
+	fmt.Fprintf(w, "version      %s, commit %s\n", o.Version, commit)
 	fmt.Fprintf(w, "go           %s\n", o.Go)
 	fmt.Fprintf(w, "machine      %s\n", o.Machine)
 }

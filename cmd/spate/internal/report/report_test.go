@@ -196,6 +196,14 @@ func TestOrigin(t *testing.T) {
 	if o.Schema != "spate.test/1" || !strings.HasPrefix(o.Go, "go1.") || slices.Contains([]string{o.Version, o.Commit, o.Machine}, "") {
 		t.Errorf("%+v", o)
 	}
+	var text strings.Builder
+	for _, commit := range []string{"unknown", "0123"} {
+		o.Commit = commit
+		o.Text(&text)
+	}
+	if got := text.String(); !strings.Contains(got, "commit unknown (go build stamps it, go run does not)\n") || !strings.Contains(got, "commit 0123\n") {
+		t.Errorf("the origin is printed as\n%s", got)
+	}
 	if got := short("0123456789abcdef0123+dirty"); got != "0123456789ab+dirty" {
 		t.Errorf("short commit %q", got)
 	}
