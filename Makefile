@@ -4,6 +4,7 @@
 # make race     the race detector over the packages that share memory between goroutines
 # make fuzz     every fuzz target for FUZZTIME
 # make bench    micro-benchmarks, then the Linear Road benchmark
+# make stall    a worker that stands still for 20 s, within a time-out of 60 s
 # make soak     hostile traffic through generate, run and validate with a new seed each time, for SOAK minutes
 
 GO       ?= go
@@ -16,7 +17,7 @@ BENCH    ?= .
 # is raced in the packages it is made of.
 RACE = $(shell $(GO) list ./... | grep -v -e /engine/sim$$ -e /cmd/spate$$ -e /cmd/internal/ -e /partition$$)
 
-.PHONY: all build test check format vet staticcheck test-invariants test-mutants test-heap race fuzz bench soak clean
+.PHONY: all build test check format vet staticcheck test-invariants test-mutants test-heap race fuzz bench stall soak clean
 
 all: build
 
@@ -68,6 +69,9 @@ fuzz:
 bench: build
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./...
 	bin/spate bench lr
+
+stall:
+	SPATE_TEST_STALL=20s $(GO) test -count=1 -v -run '^TestStalledWorker$$' ./cmd/spate
 
 # A faulty seed stays in out/soak, with the commands that show the fault again.
 soak: build

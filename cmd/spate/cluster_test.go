@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -32,8 +34,8 @@ type fleet struct {
 	workers     []*exec.Cmd
 	client      *cluster.Client
 	secret      auth.Secret
-	prefix      func(worker int) []string // what a process is started with: 0 is the coordinator; nil for nothing
-	host        func(worker int) string   // where a process listens: an address of its own; nil for the loopback interface
+	prefix      func(process int) []string // what starts a process: the coordinator is 0; nil for nothing
+	host        func(process int) string   // the address that a process has for itself; nil for that of the loopback interface
 }
 
 // newFleet makes a fleet whose processes are to be started.
@@ -55,13 +57,9 @@ func startFleet(t *testing.T, workers int, flags ...string) *fleet {
 // daemon starts a process that is killed with the test, if it has not ended by then. What it logs is kept in a file.
 func (f *fleet) daemon(number int, name string, stdout io.Writer, args ...string) *exec.Cmd {
 	f.t.Helper()
-	var command []string
-	if f.prefix != nil {
-		command = f.prefix(number)
-	}
-	command = append(append(slices.Clone(command), os.Args[0]), args...)
-	c := exec.Command(command[0], command[1:]...)
+	c := exec.Command(os.Args[0], args...)
 	c.Env = append(os.Environ(), asSpate+"=1")
+	f.place(c, number)
 	log, err := os.OpenFile(filepath.Join(f.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		f.t.Fatal(err)
@@ -74,6 +72,19 @@ func (f *fleet) daemon(number int, name string, stdout io.Writer, args ...string
 	}
 	f.t.Cleanup(func() { kill(c, syscall.SIGKILL) })
 	return c
+}
+
+// place has a command run where a process of the fleet does.
+func (f *fleet) place(c *exec.Cmd, process int) {
+	f.t.Helper()
+	if f.prefix == nil {
+		return
+	}
+	c.Args = append(f.prefix(process), c.Args...)
+	var err error
+	if c.Path, err = exec.LookPath(c.Args[0]); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // kill ends a process with a signal and waits for it; one that has ended already does not mind.
@@ -123,9 +134,21 @@ func (f *fleet) startWorkers(n int, flags ...string) {
 		f.workers = append(f.workers, f.daemon(number, "worker"+strconv.Itoa(number), nil, args...))
 	}
 	await(f.t, fmt.Sprintf("%d workers", len(f.workers)), func() bool {
-		c, err := f.client.Cluster(f.t.Context())
-		return err == nil && c.Workers[coordinator.WorkerReady] == len(f.workers)
+		return f.whole().Workers[coordinator.WorkerReady] == len(f.workers)
 	})
+}
+
+// whole is how the cluster is, by the coordinator's word, which is asked where it is heard; nothing if it does not answer.
+func (f *fleet) whole() api.Cluster {
+	if f.prefix == nil {
+		c, _ := f.client.Cluster(f.t.Context())
+		return c
+	}
+	status := process(f.t, f.join("status", "--json")...)
+	f.place(status, 0)
+	var s struct{ Cluster api.Cluster }
+	_ = json.Unmarshal([]byte(wait(f.t, status).stdout), &s)
+	return s.Cluster
 }
 
 // join are the flags with which commands use the fleet.
@@ -138,7 +161,9 @@ func (f *fleet) run(input string, want map[string][]byte, flags ...string) (fini
 	f.t.Helper()
 	out := f.t.TempDir()
 	args := append(f.join("lr", "run", "--json", "--input", input, "--out", out), flags...)
-	end := start(f.t, process(f.t, args...))
+	c := process(f.t, args...)
+	f.place(c, 0)
+	end := start(f.t, c)
 	return func() {
 		f.t.Helper()
 		got := end()
