@@ -37,8 +37,9 @@
 // Frames are written from where they lie in the log's slabs, which stay as they are until the peer has acknowledged them:
 // the cursor holds them. They are received into chunks, slabs of one channel that small frames share, are verified there,
 // and are read in place by the task; a chunk is used again when the last of its frames lies below what the task has
-// acknowledged. Without data a channel has no memory at all. In steady state nothing is allocated, for frames, tuples or
-// frontiers.
+// acknowledged. A chunk is left for the next when a frame does not fit, so two in a row hold more than one could: slabs take
+// no more than twice what is held, and two chunks, which are at most a quarter of the window or a larger frame each. Before
+// its first frame a channel has no memory at all. In steady state nothing is allocated, for frames, tuples or frontiers.
 //
 // # Connections that break
 //

@@ -38,7 +38,7 @@ type Config struct {
 	// Peer names the other end in errors and logs.
 	Peer string
 	// Window is how many bytes of frames each incoming channel may hold that are not consumed; 0 for 256 KiB. A frame, and
-	// the rest of a τ that has begun, may come beyond.
+	// the rest of a τ that has begun, may come beyond. Slabs take up to twice as much, since frames do not fill them.
 	Window int64
 	// FrameBytesMax is the largest frame that is received, 4 KiB to 64 MiB; 0 for 2 MiB, more than a log ever makes.
 	FrameBytesMax int
