@@ -1,7 +1,6 @@
 package network
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -254,9 +253,7 @@ func (w *crew) order(p engine.Program, params json.RawMessage, cfg engine.Config
 	}
 	o.Spec = control.JobSpec{
 		Program: p.Name, Params: params, Parallelism: cfg.Parallelism, Default: len(on), Fingerprint: g.Fingerprint(), Pins: cfg.Pins,
-		Config: control.JobConfig{
-			Pace: cfg.Pace, LogBytes: cmp.Or(cfg.LogBytes, 1<<20), FrameBytes: cfg.FrameBytes, Window: cfg.Window,
-		},
+		Config: control.JobConfig{Pace: cfg.Pace, LogBytes: cfg.LogBytes, FrameBytes: cfg.FrameBytes, Window: cfg.Window},
 	}
 	plan, err := graph.NewPlan(g.Untyped(), graph.PlanConfig{Default: len(on), Parallelism: cfg.Parallelism})
 	if err != nil {
