@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/fullspate/spate/cmd/spate/internal/look"
@@ -56,7 +55,7 @@ func (c *topCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if out.Screen && !out.json {
-		return top.Run(ctx, top.Config{Source: client, Job: c.Job, Interval: c.Interval, Screen: out.Stdout, Keys: os.Stdin})
+		return top.Run(ctx, top.Config{Source: client, Job: c.Job, Interval: c.Interval})
 	}
 	l, err := look.Take(ctx, client, c.Job)
 	if err != nil {

@@ -1,7 +1,6 @@
 package top
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/x/ansi"
+	"github.com/gdamore/tcell/v2"
 	"go.uber.org/goleak"
 
 	"github.com/fullspate/spate/cmd/spate/internal/look"
@@ -46,155 +44,185 @@ func (s source) Metrics(_ context.Context, id string) (api.Metrics, error) {
 	return api.Metrics{Job: id}, nil
 }
 
-// watching is a model that has taken its first look, on a terminal of the given size.
-func watching(t *testing.T, width, height int) *model {
+// fresh is a look at the job that the model asks for.
+func fresh(t *testing.T, m *model) looked {
 	t.Helper()
-	m := &model{ctx: t.Context(), Config: Config{Source: source{}, Interval: time.Second}}
-	m.Update(tea.WindowSizeMsg{Width: width, Height: height})
-	m.Update(m.Init()())
+	l, err := look.Take(t.Context(), source{}, m.job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return looked{m.job, l, nil}
+}
+
+// watching is a model that has seen a look.
+func watching(t *testing.T) *model {
+	t.Helper()
+	m := new(model)
+	m.see(fresh(t, m))
 	return m
 }
 
-// press presses keys, and says whether the last one ends the program.
-func press(m *model, keys ...tea.KeyMsg) bool {
-	var cmd tea.Cmd
-	for _, k := range keys {
-		_, cmd = m.Update(k)
+// text is what a screen of so many lines shows.
+func text(m *model, height int) string {
+	var b strings.Builder
+	for _, l := range m.screen(height) {
+		b.WriteString(l.text + "\n")
 	}
-	return cmd != nil
+	return b.String()
 }
 
-func letter(r rune) tea.KeyMsg { return tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}} }
-
 func TestScreenFitsTheTerminal(t *testing.T) {
-	m := watching(t, 40, 12)
-	lines := strings.Split(ansi.Strip(m.View()), "\n")
-	if len(lines) != 12 {
-		t.Fatalf("%d lines, want 12", len(lines))
-	}
-	for _, line := range lines {
-		if ansi.StringWidth(line) > 40 {
-			t.Errorf("line of %d columns: %q", ansi.StringWidth(line), line)
-		}
-	}
-	if !strings.HasPrefix(lines[0], "cluster c1") || !strings.HasPrefix(lines[11], "q quit") {
+	m := watching(t)
+	lines := strings.Split(text(m, 12), "\n")
+	if len(lines) != 13 || !strings.HasPrefix(lines[0], "cluster c1") || !strings.HasPrefix(lines[11], "q quit") {
 		t.Errorf("the screen is\n%s", strings.Join(lines, "\n"))
 	}
 	for range 100 {
-		press(m, tea.KeyMsg{Type: tea.KeyDown})
+		m.key(tcell.KeyDown, 0)
 	}
-	if end := ansi.Strip(m.View()); !strings.Contains(end, "op29") || strings.Contains(end, "cluster c1") {
+	if end := text(m, 12); !strings.Contains(end, "op29") || strings.Contains(end, "cluster c1") {
 		t.Errorf("scrolled to the end:\n%s", end)
 	}
-	for range 100 {
-		press(m, tea.KeyMsg{Type: tea.KeyUp})
+	for range 10 {
+		m.key(tcell.KeyPgUp, 0)
 	}
-	if top := ansi.Strip(m.View()); !strings.Contains(top, "cluster c1") {
+	if top := text(m, 12); !strings.Contains(top, "cluster c1") {
 		t.Errorf("scrolled back:\n%s", top)
 	}
-	if tiny := watching(t, 1, 1).View(); strings.Count(tiny, "\n") > 0 {
+	if tiny := text(m, 1); tiny != keysLine+"\n" {
 		t.Errorf("on one line: %q", tiny)
 	}
 }
 
 func TestKeys(t *testing.T) {
-	m := watching(t, 100, 50)
-	if s := m.View(); !strings.Contains(s, "job j2") || !strings.Contains(s, "OPERATOR") {
+	m := watching(t)
+	if s := text(m, 50); !strings.Contains(s, "job j2") || !strings.Contains(s, "OPERATOR") {
 		t.Errorf("at first:\n%s", s)
 	}
-	press(m, letter('t'))
-	if s := m.View(); !strings.Contains(s, "TASK ") || strings.Contains(s, "OPERATOR") {
+	m.key(tcell.KeyRune, 't')
+	if s := text(m, 50); !strings.Contains(s, "TASK ") || strings.Contains(s, "OPERATOR") {
 		t.Errorf("with tasks:\n%s", s)
 	}
-	press(m, tea.KeyMsg{Type: tea.KeyTab})
-	m.Update(m.take())
-	if s := m.View(); !strings.Contains(s, "job j1") {
+	m.key(tcell.KeyTab, 0)
+	m.see(fresh(t, m))
+	if s := text(m, 50); !strings.Contains(s, "job j1") {
 		t.Errorf("the next job:\n%s", s)
 	}
-	press(m, tea.KeyMsg{Type: tea.KeyShiftTab})
-	m.Update(m.take())
-	if s := m.View(); !strings.Contains(s, "job j2") {
+	m.key(tcell.KeyBacktab, 0)
+	m.see(fresh(t, m))
+	if s := text(m, 50); !strings.Contains(s, "job j2") {
 		t.Errorf("the job before:\n%s", s)
 	}
-	for _, k := range []tea.KeyMsg{letter('q'), {Type: tea.KeyEsc}, {Type: tea.KeyCtrlC}} {
-		if !press(m, k) {
-			t.Errorf("%v does not end it", k)
-		}
-	}
-}
-
-// TestPause: no look is taken, and the screen says so.
-func TestPause(t *testing.T) {
-	m := watching(t, 100, 50)
-	press(m, tea.KeyMsg{Type: tea.KeySpace})
-	if s := m.View(); !strings.Contains(s, "paused at ") {
+	m.key(tcell.KeyRune, ' ')
+	if s := text(m, 50); !strings.Contains(s, "paused at ") {
 		t.Errorf("paused:\n%s", s)
 	}
-	m.Source = source{errors.New("was looked at")}
-	m.Interval = 0
-	if _, cmd := m.Update(due{}); cmd() != (due{}) {
-		t.Error("a look was taken")
+	if !m.key(tcell.KeyRune, 'q') || !m.key(tcell.KeyEscape, 0) || !m.key(tcell.KeyCtrlC, 0) || m.key(tcell.KeyRune, 'x') {
+		t.Error("q, escape and ctrl-c are to end it, and nothing else")
 	}
 }
 
 // TestSilentCoordinator: the last look stays on the screen, with a warning, also when it is scrolled.
 func TestSilentCoordinator(t *testing.T) {
-	m := watching(t, 100, 10)
-	m.Source = source{errors.New("connection refused")}
-	m.Update(m.take())
-	press(m, tea.KeyMsg{Type: tea.KeyDown})
-	if s := ansi.Strip(m.View()); !strings.Contains(s, "no answer since ") || !strings.Contains(s, "connection refused") || !strings.Contains(s, "w1") {
+	m := watching(t)
+	m.see(looked{err: errors.New("connection refused")})
+	m.key(tcell.KeyDown, 0)
+	if s := text(m, 10); !strings.Contains(s, "no answer since ") || !strings.Contains(s, "connection refused") || !strings.Contains(s, "w1") {
 		t.Errorf("without an answer:\n%s", s)
 	}
-	m.Source = source{}
-	m.Update(m.take())
-	if s := m.View(); strings.Contains(s, "no answer") {
+	m.see(fresh(t, m))
+	if s := text(m, 10); strings.Contains(s, "no answer") {
 		t.Errorf("with an answer again:\n%s", s)
 	}
-	never := &model{ctx: t.Context(), Config: Config{Source: source{errors.New("nobody there")}, Interval: time.Second}}
-	never.Update(never.take())
-	if s := never.View(); !strings.Contains(s, "nobody there") {
+	never := new(model)
+	if s := text(never, 10); !strings.Contains(s, "…") {
+		t.Errorf("before the first answer:\n%s", s)
+	}
+	never.see(looked{err: errors.New("nobody there")})
+	if s := text(never, 10); !strings.Contains(s, "nobody there") {
 		t.Errorf("never an answer:\n%s", s)
 	}
 }
 
 // TestLateLook: one of a job that is not wanted any more is not shown.
 func TestLateLook(t *testing.T) {
-	m := watching(t, 100, 50)
-	late := m.take().(looked)
-	press(m, tea.KeyMsg{Type: tea.KeyTab})
-	m.Update(m.take())
+	m := watching(t)
+	late := fresh(t, m)
+	m.key(tcell.KeyTab, 0)
+	m.see(fresh(t, m))
 	late.look.Job.Graph = "late"
-	m.Update(late)
-	if s := m.View(); strings.Contains(s, "late") {
+	m.see(late)
+	if s := text(m, 50); strings.Contains(s, "late") {
 		t.Errorf("a look that came late is shown:\n%s", s)
 	}
+}
+
+// simulated is a terminal in memory.
+func simulated(t *testing.T, width, height int) tcell.SimulationScreen {
+	t.Helper()
+	s := tcell.NewSimulationScreen("UTF-8")
+	if err := s.Init(); err != nil {
+		t.Fatal(err)
+	}
+	s.SetSize(width, height)
+	return s
+}
+
+// drawn are the lines that a terminal shows.
+func drawn(s tcell.SimulationScreen) []string {
+	cells, width, height := s.GetContents()
+	lines := make([]string, height)
+	for i := range cells[:width*height] {
+		lines[i/width] += string(cells[i].Bytes)
+	}
+	return lines
+}
+
+func TestDraw(t *testing.T) {
+	s := simulated(t, 30, 6)
+	defer s.Fini()
+	w := &watch{Config: Config{Screen: s}, model: *watching(t)}
+	w.draw()
+	lines := drawn(s)
+	if got := lines[0]; !strings.HasPrefix(got, "cluster c1") || !strings.HasSuffix(got, "…") {
+		t.Errorf("a line that is too long: %q", got)
+	}
+	if !strings.HasPrefix(lines[5], "q quit") {
+		t.Errorf("the last line: %q", lines[5])
+	}
+}
+
+// TestRunEndsWithAKey, after the job has been shown.
+func TestRunEndsWithAKey(t *testing.T) {
+	s := simulated(t, 100, 50)
+	c := Config{Source: pressing{s}, Interval: time.Millisecond, Screen: s}
+	if err := Run(t.Context(), c); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// pressing has a key pressed whenever it is looked at.
+type pressing struct{ screen tcell.SimulationScreen }
+
+func (p pressing) Cluster(ctx context.Context) (api.Cluster, error) {
+	p.screen.InjectKey(tcell.KeyRune, 'q', tcell.ModNone)
+	return source{}.Cluster(ctx)
+}
+func (pressing) Workers(ctx context.Context) ([]api.Worker, error)  { return source{}.Workers(ctx) }
+func (pressing) Jobs(ctx context.Context) ([]api.JobSummary, error) { return source{}.Jobs(ctx) }
+func (pressing) Look(ctx context.Context, id string) (api.Job, error) {
+	return source{}.Look(ctx, id)
+}
+func (pressing) Metrics(ctx context.Context, id string) (api.Metrics, error) {
+	return source{}.Metrics(ctx, id)
 }
 
 // TestRunEndsWithItsContext, and says why that has ended.
 func TestRunEndsWithItsContext(t *testing.T) {
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	var screen bytes.Buffer
-	c := Config{Source: ending{cancel, why}, Interval: time.Millisecond, Screen: &screen}
-	if err := Run(ctx, c); !errors.Is(err, why) {
+	cancel(why)
+	if err := Run(ctx, Config{Source: source{}, Interval: time.Hour, Screen: simulated(t, 80, 24)}); !errors.Is(err, why) {
 		t.Errorf("ended with %v", err)
 	}
 }
-
-// ending ends the context once it is looked at.
-type ending struct {
-	cancel context.CancelCauseFunc
-	why    error
-}
-
-func (e ending) Cluster(context.Context) (api.Cluster, error) {
-	e.cancel(e.why)
-	return api.Cluster{}, nil
-}
-func (ending) Workers(context.Context) ([]api.Worker, error)        { return nil, nil }
-func (ending) Jobs(context.Context) ([]api.JobSummary, error)       { return nil, nil }
-func (ending) Look(context.Context, string) (api.Job, error)        { return api.Job{}, nil }
-func (ending) Metrics(context.Context, string) (api.Metrics, error) { return api.Metrics{}, nil }
-
-var _ look.Source = ending{}
