@@ -62,9 +62,6 @@ func throughput(ps points, machine string) ([]byte, error) {
 	p.Y.Label.Text = "million reports per second"
 	p.Y.Min = 0
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, loads(ps)
-	if len(ps) == 1 {
-		p.X.Min, p.X.Max = ps[0].xways/2, ps[0].xways*2
-	}
 	line, dots, err := plotter.NewLinePoints(ps)
 	if err != nil {
 		return nil, err
@@ -76,6 +73,7 @@ func throughput(ps points, machine string) ([]byte, error) {
 	}
 	bars.Color = ink
 	p.Add(plotter.NewGrid(), line, dots, bars)
+	p.X.Min, p.X.Max = ps[0].xways/margin, ps[len(ps)-1].xways*margin
 	p.Y.Max = 1.15 * slices.MaxFunc(ps, func(a, b point) int { return cmp.Compare(a.max, b.max) }).max
 
 	c := vgsvg.New(16*vg.Centimeter, 9*vg.Centimeter)
@@ -86,6 +84,9 @@ func throughput(ps points, machine string) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// margin is the room beside the first and the last load factor, for their labels.
+const margin = 1.3
 
 // loads marks the load factors that were measured.
 type loads points
