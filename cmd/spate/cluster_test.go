@@ -311,3 +311,21 @@ func TestTwoJobs(t *testing.T) {
 		t.Errorf("jobs are %v, %v, want %v", states, err, want)
 	}
 }
+
+// TestInterruptCancelsTheJob that a command has had a cluster run.
+func TestInterruptCancelsTheJob(t *testing.T) {
+	t.Parallel()
+	f := startFleet(t, 2, "--heartbeat-timeout", "2s")
+	out := t.TempDir()
+	c := process(t, f.join("lr", "run", "--pace", "10", "--input", early(t, "300"), "--out", out)...)
+	end := start(t, c)
+	f.awaitJob("j1", 1000)
+	if err := c.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	end().want(t, 1, "interrupted")
+	if job, err := f.client.Look(t.Context(), "j1"); err != nil || job.State != coordinator.Cancelled {
+		t.Errorf("the job is %s, %v", job.State, err)
+	}
+	f.alive()
+}

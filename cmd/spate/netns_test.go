@@ -185,6 +185,7 @@ func (l *lan) retransmitted(process int) (n int) {
 // TestNetworkNamespaces: workers on a network of their own, which delays, reorders and loses packets, and from which one of
 // them is taken off for a while. The answers are the same.
 func TestNetworkNamespaces(t *testing.T) {
+	t.Parallel()
 	l := newLAN(t, 4)
 	slowly, quickly := early(t, "300"), dense(t, "--hostile")
 	wantSlowly, wantQuickly := embeddedAnswers(t, slowly), embeddedAnswers(t, quickly)

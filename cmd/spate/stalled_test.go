@@ -24,6 +24,7 @@ const (
 // TestStalledWorker: while one worker stands still the others wait. They do not grow, nobody is given up, and when it goes on
 // so does everything else, with the same answers.
 func TestStalledWorker(t *testing.T) {
+	t.Parallel()
 	stall := stallDefault
 	if text := os.Getenv(stallEnv); text != "" {
 		var err error
