@@ -82,7 +82,7 @@ func (p *proxy) cut() {
 
 // Data connections that break again and again, in the middle of whatever they carry, change nothing.
 func TestCutConnections(t *testing.T) {
-	s := settings{Rows: 40_000, Splits: 4, Keys: 500}
+	s := settings{Rows: rows(40_000), Splits: 4, Keys: 500}
 	want := embedded(t, s)
 	f := newFake(t, "tcp://127.0.0.1:0")
 	proxies := f.hireBehindProxies(3, 1)
@@ -121,7 +121,7 @@ func TestCutConnections(t *testing.T) {
 
 // The coordinator goes and another one comes in its place: the job does not notice, and what has ended is told again.
 func TestCoordinatorRestart(t *testing.T) {
-	s := settings{Rows: 100_000, Splits: 2, Keys: 100}
+	s := settings{Rows: rows(100_000), Splits: 2, Keys: 100}
 	want := embedded(t, s)
 	addr := "unix://" + t.TempDir() + "/c.sock"
 	f := newFake(t, addr)

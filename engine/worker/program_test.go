@@ -110,3 +110,11 @@ func embedded(t *testing.T, s settings) []engine.Result {
 	}
 	return job.Results()
 }
+
+// rows is how long a test's input is: a quarter in short runs.
+func rows(n int) int {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}

@@ -30,7 +30,7 @@ func same(t *testing.T, ends []*control.Ended, want []engine.Result) {
 
 // Results are those of one process on any number of workers, over either network, at any parallelism.
 func TestSameAsEmbedded(t *testing.T) {
-	s := settings{Rows: 20000, Splits: 4, Keys: 100}
+	s := settings{Rows: rows(20_000), Splits: 4, Keys: 100}
 	want := embedded(t, s)
 	for _, network := range []string{"tcp", "unix"} {
 		for workers := 1; workers <= 3; workers++ {
