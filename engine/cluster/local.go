@@ -45,7 +45,9 @@ type LocalConfig struct {
 const LocalHeartbeatTimeout = 2 * time.Second
 
 const (
-	localWorkersMax      = 64
+	// LocalWorkersMax is how many workers a local cluster may have: more than any one machine keeps busy.
+	LocalWorkersMax = 64
+
 	localReport          = 250 * time.Millisecond
 	registrationPatience = 30 * time.Second
 	stopPatience         = 3 * time.Second
@@ -55,8 +57,8 @@ const (
 func (c LocalConfig) Validate() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Workers < 1 || c.Workers > localWorkersMax {
-		fail("Workers is %d, want 1 to %d", c.Workers, localWorkersMax)
+	if c.Workers < 1 || c.Workers > LocalWorkersMax {
+		fail("Workers is %d, want 1 to %d", c.Workers, LocalWorkersMax)
 	}
 	if c.Loops < 0 {
 		fail("Loops is %d, want 0 (one for each worker) or a positive number", c.Loops)

@@ -27,13 +27,10 @@ type whereFlags struct {
 	Secret           string        `name:"secret-file" placeholder:"FILE" group:"Workers" help:"File with the secret of that cluster (default: the environment's SPATE_SECRET)."`
 }
 
-// localWorkersMax bounds --workers as package cluster does.
-const localWorkersMax = 64
-
 func (f *whereFlags) check() error {
 	var faults []error
-	if f.Workers < 0 || f.Workers > localWorkersMax {
-		faults = append(faults, fmt.Errorf("--workers is %d, want 1…%d", f.Workers, localWorkersMax))
+	if f.Workers < 0 || f.Workers > cluster.LocalWorkersMax {
+		faults = append(faults, fmt.Errorf("--workers is %d, want 1…%d", f.Workers, cluster.LocalWorkersMax))
 	}
 	if f.Workers > 0 && f.Join != "" {
 		faults = append(faults, errors.New("--workers starts a cluster, --join uses one that runs: want one of them"))
