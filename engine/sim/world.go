@@ -9,6 +9,7 @@ import (
 	"github.com/fullspate/spate/engine/graph"
 	wirelink "github.com/fullspate/spate/engine/link"
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
@@ -41,8 +42,8 @@ type node struct {
 	idle     bool // its last turn found nothing to do
 	held     bool
 	freeze   *task.Freeze
-	taken    *task.Checkpoint // encoded, not yet durable
-	durable  *task.Checkpoint
+	taken    *ft.Checkpoint // encoded, not yet durable
+	durable  *ft.Checkpoint
 	deltas   [][][]byte // by table: what is to be folded into the durable checkpoint's
 	asked    bool       // for a checkpoint, by a log that feeds it
 	trimming bool       // the logs that feed it have not heard of the durable checkpoint

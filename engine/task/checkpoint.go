@@ -7,37 +7,16 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/engine/internal/mutant"
-	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/state"
-	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
-
-// Checkpoint is all that a task has to remember: (state, timers, position, untrimmed output), how far a source has read,
-// and what a sink has committed. It is self-contained: nothing in it is shared with the task.
-type Checkpoint struct {
-	Operator string
-	Range    partition.Range
-	Position wire.Time
-	EndOf    wire.Time  // logical end of the input, if Ending
-	Ending   bool       // it is known
-	Tables   [][]byte   // an image for each declared table, then for each timer
-	Logs     []LogImage // in the order of the task's logs
-	Splits   []SplitState
-	Mark     []byte
-}
-
-// LogImage is the untrimmed part of a log.
-type LogImage struct {
-	Trim, Frontier wire.Time
-	Frames         []byte
-}
 
 // Freeze begins a checkpoint: it fixes position, logs, splits and what the sink has committed, and freezes the tables.
 // The task may go on at once; Step copies the frozen state between turns, and Finish encodes it.
 type Freeze struct {
 	task  *Task
-	check *Checkpoint
+	check *ft.Checkpoint
 	snaps []*state.Snapshot
 	step  int
 }
@@ -45,12 +24,12 @@ type Freeze struct {
 // Freeze begins a checkpoint between two turns. kind is state.Base or state.Delta; tables without a snapshot to build
 // upon are written as a base whatever is asked for.
 func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
-	f := &Freeze{task: t, check: &Checkpoint{
+	f := &Freeze{task: t, check: &ft.Checkpoint{
 		Operator: t.Operator(), Range: t.Range, Position: t.pos, EndOf: t.eoi, Ending: t.allEnding,
 	}}
 	t.publish()
 	for _, l := range t.logs {
-		img := LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier(), Frames: make([]byte, 0, l.Bytes())}
+		img := ft.LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier(), Frames: make([]byte, 0, l.Bytes())}
 		for fr, err := range l.Frames(img.Trim) {
 			if err != nil {
 				return nil, fmt.Errorf("reading the log back: %w", err)
@@ -100,7 +79,7 @@ func (f *Freeze) Step(budget time.Duration, now func() time.Time) (done bool) {
 }
 
 // Finish encodes what was copied and returns the checkpoint. It may run on any goroutine once Step is done.
-func (f *Freeze) Finish(codec state.Codec) (*Checkpoint, error) {
+func (f *Freeze) Finish(codec state.Codec) (*ft.Checkpoint, error) {
 	for _, s := range f.snaps {
 		var b bytes.Buffer
 		if _, err := s.Encode(&b, codec); err != nil {
@@ -119,7 +98,7 @@ func (f *Freeze) Abort() {
 }
 
 // Checkpoint takes a whole checkpoint at once.
-func (t *Task) Checkpoint() (*Checkpoint, error) {
+func (t *Task) Checkpoint() (*ft.Checkpoint, error) {
 	f, err := t.Freeze(state.Base)
 	if err != nil {
 		return nil, err
@@ -135,7 +114,7 @@ func (t *Task) Checkpoint() (*Checkpoint, error) {
 
 // Restore sets a task that has not run to what a checkpoint says, after its outputs are connected and before its
 // channels are: these are to begin at the checkpoint's position.
-func (t *Task) Restore(c *Checkpoint, pool *slab.Pool) error {
+func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 	host := t.insts[0]
 	tables := host.Spec.allTables()
 	switch {

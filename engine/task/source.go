@@ -4,48 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"github.com/fullspate/spate/engine/internal/mutant"
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
-
-// Clock says when records may be released: Pace seconds of logical time pass in a second since the run began. With a
-// Pace of 0 everything may be released at once.
-type Clock struct{ Pace float64 }
-
-// limit is the time below which records may be released.
-func (k Clock) limit(now time.Duration) wire.Time {
-	if k.Pace <= 0 {
-		return wire.TimeMax
-	}
-	return wire.TimerTime(k.millis(now) + 1)
-}
-
-// millis is the logical time that has been reached, in ms.
-func (k Clock) millis(now time.Duration) uint64 {
-	pace := k.Pace
-	if pace <= 0 {
-		pace = 1
-	}
-	return uint64(float64(now) * pace / float64(time.Millisecond))
-}
-
-// due is the first moment at which a record at tau is below limit. It is the exact inverse of millis, whose rounding is
-// such that a moment computed by division alone can be one nanosecond early: a source would then wait for ever.
-func (k Clock) due(tau wire.Time) time.Duration {
-	if k.Pace <= 0 {
-		return 0
-	}
-	ms := tau.Millis()
-	d := time.Duration(math.Ceil(float64(ms) * float64(time.Millisecond) / k.Pace))
-	for k.millis(d) < ms {
-		d++
-	}
-	return d
-}
 
 // reading is a source task's side of its splits.
 type reading struct {
@@ -58,23 +23,12 @@ type reading struct {
 	due    time.Duration // as in Measure
 }
 
-// SplitState is how far a split has been read: it is reopened at Offset, where Skip records are passed over. The next
-// record gets a time above Last and not below Promise. An ended split has ended at the later of the two.
-type SplitState struct {
-	Ordinal uint16
-	Offset  Offset
-	Skip    int
-	Last    wire.Time
-	Promise wire.Time
-	Ended   bool
-}
-
 type splitReading struct {
 	Split
 	reader  SplitReader
 	block   Block
 	i       int // next record of the block
-	at      SplitState
+	at      ft.SplitState
 	next    wire.Time // of the next record, or a lower bound for it
 	waiting bool      // it had nothing when it was last asked in this turn
 }
@@ -85,7 +39,7 @@ func newReading(spec *SourceSpec, splits []Split, clock Clock) (*reading, error)
 		if s.Ordinal > wire.SplitMax {
 			return nil, fmt.Errorf("split %q has the ordinal %d, want at most %d", s.Name, s.Ordinal, wire.SplitMax)
 		}
-		r.splits = append(r.splits, splitReading{Split: s, at: SplitState{Ordinal: s.Ordinal}, next: wire.At(0, s.Ordinal, 1)})
+		r.splits = append(r.splits, splitReading{Split: s, at: ft.SplitState{Ordinal: s.Ordinal}, next: wire.At(0, s.Ordinal, 1)})
 	}
 	return r, nil
 }
@@ -152,15 +106,16 @@ func (t *Task) runSource(budget int, p *Progress) (worked bool) {
 		budget -= n
 		worked = worked || n > 0
 	}
-	t.sourcePosition(limit, p)
+	t.sourcePosition(p)
 	return worked
 }
 
-// sourcePosition moves the task's position up to what no split will go below any more. It does so for a blocked task too:
-// what was emitted must become visible for the log to be drained.
-func (t *Task) sourcePosition(limit wire.Time, p *Progress) {
+// sourcePosition moves the task's position up to what no split will go below any more, as far as the clock lets it. It does so
+// for a blocked task too: what was emitted must become visible for the log to be drained.
+func (t *Task) sourcePosition(p *Progress) {
 	r := t.reading
-	pos, earliest := limit, Never
+	bound := min(r.clock.bound(t.now), t.hold)
+	pos, earliest := bound, Never
 	for i := range r.splits {
 		s := &r.splits[i]
 		if s.at.Ended {
@@ -169,7 +124,7 @@ func (t *Task) sourcePosition(limit wire.Time, p *Progress) {
 		}
 		pos = min(pos, s.next)
 		if s.waiting {
-			earliest = min(earliest, t.now+time.Millisecond)
+			earliest = min(earliest, nextTick(t.now))
 		} else if due := r.clock.due(s.next); due > t.now {
 			earliest = min(earliest, due)
 		}
@@ -177,6 +132,9 @@ func (t *Task) sourcePosition(limit wire.Time, p *Progress) {
 	p.Until, r.due = min(p.Until, earliest), 0
 	if earliest != Never && !p.Blocked {
 		r.due = earliest
+		if pos == bound && pos < t.hold { // whoever has more waits for this frontier
+			p.Until = min(p.Until, r.clock.boundUntil(t.now))
+		}
 	}
 	if r.open == 0 {
 		t.allEnding = true
@@ -232,7 +190,7 @@ func (r *reading) fill(s *splitReading, now time.Duration) error {
 	s.at.Offset = s.reader.Offset()
 	b, err := s.reader.Read()
 	if r.spec.Live {
-		s.at.Promise = max(s.at.Promise, wire.TimerTime(r.clock.millis(now)))
+		s.at.Promise = max(s.at.Promise, r.clock.promise(now))
 	}
 	s.block, s.i = b, min(s.at.Skip, b.N) // what a reopened split had emitted already is passed over
 	s.at.Skip -= s.i
@@ -308,8 +266,8 @@ func (s *splitReading) lookAhead() wire.Time {
 }
 
 // splitStates is how far the source has read.
-func (r *reading) splitStates() []SplitState {
-	states := make([]SplitState, len(r.splits))
+func (r *reading) splitStates() []ft.SplitState {
+	states := make([]ft.SplitState, len(r.splits))
 	for i := range r.splits {
 		s := &r.splits[i]
 		states[i] = s.at
@@ -325,7 +283,7 @@ func (r *reading) splitStates() []SplitState {
 }
 
 // restore sets the splits to where a checkpoint had them.
-func (r *reading) restore(states []SplitState) error {
+func (r *reading) restore(states []ft.SplitState) error {
 	if err := r.close(); err != nil {
 		return err
 	}

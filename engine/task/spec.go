@@ -3,6 +3,7 @@ package task
 import (
 	"time"
 
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
@@ -77,7 +78,7 @@ type Split struct {
 }
 
 // Offset is a place in a split. It means something to the reader alone.
-type Offset struct{ Place, Skip int64 }
+type Offset = ft.Offset
 
 // Block is a run of records handed over by a split's reader: N records of Stride bytes from Base, each an int64 of
 // milliseconds followed by the payload. It is borrowed until the next Read.
