@@ -56,7 +56,7 @@ type Config struct {
 	Owner string
 	// TrimOnAck trims what the reader has acknowledged at each Collect; who
 	// opens the log at a time acknowledges everything below it. Without this
-	// only Trim does.
+	// only Trim does, the log's or the reader's.
 	TrimOnAck bool
 	// SpillDir is where the oldest frames go when the log is full; empty means
 	// never. The files have no name once they are open, and vanish with the

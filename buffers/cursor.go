@@ -30,6 +30,7 @@ type Cursor struct {
 type cursorShared struct {
 	_        [cacheLine]byte
 	acked    atomic.Uint64
+	trim     atomic.Uint64 // nothing below will be asked for again
 	standing atomic.Uint64 // seq of the chunk that the cursor looks at
 	closed   atomic.Bool
 	_        [cacheLine]byte
@@ -168,6 +169,18 @@ func (c *Cursor) Ack(t wire.Time) {
 	}
 	c.shared.acked.Store(uint64(t))
 }
+
+// Trim says that nobody will ask for anything below t again: the reader's effects of it are durable. The writer learns of it
+// at its next Collect. A t below an earlier one changes nothing; where consumption trims there is no need for it.
+func (c *Cursor) Trim(t wire.Time) {
+	if t > wire.Time(c.shared.trim.Load()) {
+		c.shared.trim.Store(uint64(t))
+	}
+}
+
+// HalfFull says that the log holds half of its capacity, as of the writer's last Collect or Seal: it is time for a
+// checkpoint, so that it can be trimmed.
+func (c *Cursor) HalfFull() bool { return c.pub.half.Load() }
 
 // Err says why the last Next returned false although there may be more: a
 // *SpillError, or the pool's error if there is no memory to read into. The next

@@ -36,6 +36,7 @@ type published struct {
 	end      atomic.Uint64 // valid once ending
 	ending   atomic.Bool
 	ended    atomic.Bool
+	half     atomic.Bool // HalfFull
 	_        [cacheLine]byte
 }
 

@@ -131,26 +131,35 @@ func (l *Log) Trim(t wire.Time) {
 // TrimPoint is the least time from which the log can be read.
 func (l *Log) TrimPoint() wire.Time { return l.trim }
 
-// Collect learns what the reader has acknowledged: it trims, if consumption
-// does so in this log, gives back the memory of what is trimmed and read, and,
-// if the log is full and may spill, moves to disk what is read and not trimmed.
-// It is to be called between steps, and is cheap when there is nothing to do;
-// spilling writes files.
+// Collect learns what the reader has acknowledged, and what it will not ask for
+// again: it trims by the one or the other, gives back the memory of what is
+// trimmed and read, and, if the log is full and may spill, moves to disk what is
+// read and not trimmed. It is to be called between steps, and is cheap when there
+// is nothing to do; spilling writes files.
 func (l *Log) Collect() {
 	if len(l.cursors) > 0 {
-		acked := wire.TimeMax
+		least := wire.TimeMax
 		for _, c := range l.cursors {
-			acked = min(acked, wire.Time(c.shared.acked.Load()))
+			least = min(least, c.needed(l.cfg.TrimOnAck))
 		}
 		l.dropClosed()
-		if l.cfg.TrimOnAck {
-			l.Trim(acked)
-		}
+		l.Trim(least)
 	}
 	l.recycle()
 	if l.cfg.SpillDir != "" && l.Full() {
 		l.spillOldest()
 	}
+	if half := l.HalfFull(); !l.cfg.TrimOnAck && half != l.pub.half.Load() {
+		l.pub.half.Store(half)
+	}
+}
+
+// needed is the time below which the reader needs nothing any more.
+func (c *Cursor) needed(consumed bool) wire.Time {
+	if consumed {
+		return wire.Time(c.shared.acked.Load())
+	}
+	return wire.Time(c.shared.trim.Load())
 }
 
 // dropClosed forgets the cursors that their readers have closed. Only Collect

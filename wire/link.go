@@ -10,7 +10,7 @@ import (
 // so that a frame, which is one kind of body, is as aligned as what precedes it. All that has no meaning is 0.
 //
 //	envelope            offset  bytes  field
-//	                         0      1  kind: 1 frame, 2 frontiers, 3 acks, 4 open, 5 fault
+//	                         0      1  kind: 1 frame, 2 frontiers, 3 acks, 4 open, 5 fault, 6 asks
 //	                         1      3  0
 //	                         4      4  channel; 0 where the kind has none
 //	                         8      4  bytes of the body, a multiple of 8
@@ -33,6 +33,8 @@ import (
 //	                         4      4  0
 //	                         8      8  time from which everything is wanted
 //	                        16      8  bytes granted
+//	body of asks             0      4  channel                      of each entry
+//	                         4      4  0
 //	body of a fault          text in UTF-8, and zeros up to a multiple of 8
 const (
 	// EnvelopeBytes is the size of an envelope.
@@ -45,6 +47,8 @@ const (
 	AckBytes = 24
 	// OpenBytes is the size of an entry of open.
 	OpenBytes = 24
+	// AskBytes is the size of an entry of asks.
+	AskBytes = 8
 	// FaultBytesMax is the largest body of a fault: a sentence or two, and nothing that a peer could fill memory with.
 	FaultBytesMax = 1 << 10
 
@@ -63,6 +67,7 @@ const (
 	EnvelopeAcks      EnvelopeKind = 3 // what the receiver has consumed, and what it has room for
 	EnvelopeOpen      EnvelopeKind = 4 // what the receiver wants
 	EnvelopeFault     EnvelopeKind = 5 // why the sender is about to close the connection
+	EnvelopeAsks      EnvelopeKind = 6 // which logs are half full and wait for checkpoints of those who read them
 )
 
 // String names the kind.
@@ -78,6 +83,8 @@ func (k EnvelopeKind) String() string {
 		return "open"
 	case EnvelopeFault:
 		return "fault"
+	case EnvelopeAsks:
+		return "asks"
 	}
 	return "unknown"
 }
@@ -122,8 +129,8 @@ func ParseEnvelope(src []byte) (Envelope, error) {
 	le := binary.LittleEndian
 	e := Envelope{Kind: EnvelopeKind(src[0]), Channel: le.Uint32(src[4:]), Bytes: le.Uint32(src[8:])}
 	switch {
-	case e.Kind < EnvelopeFrame || e.Kind > EnvelopeFault:
-		return Envelope{}, envelopeErrorf(0, "kind %d, want %d to %d", e.Kind, EnvelopeFrame, EnvelopeFault)
+	case e.Kind < EnvelopeFrame || e.Kind > EnvelopeAsks:
+		return Envelope{}, envelopeErrorf(0, "kind %d, want %d to %d", e.Kind, EnvelopeFrame, EnvelopeAsks)
 	case src[1]|src[2]|src[3] != 0:
 		return Envelope{}, envelopeErrorf(1, "bytes after the kind are %#x, want 0", src[1:4])
 	case e.Channel != 0 && e.Kind != EnvelopeFrame && e.Kind != EnvelopeFault:
@@ -209,8 +216,9 @@ func ParseFrontierException(src []byte) (e FrontierException, rest []byte, err e
 	return e, src[ExceptionBytes:], zeroWord(src, 4)
 }
 
-// AckEntry tells a sender that everything below Acked is consumed, and how many bytes of frames it may have sent in all since
-// the channel was opened. Acked is TimeMax once the end of the stream has been consumed.
+// AckEntry tells a sender that everything below Acked is consumed (and in a checkpoint, where checkpoints are taken), and how
+// many bytes of frames it may have sent in all since the channel was opened. Acked is TimeMax once that holds for the end of
+// the stream.
 type AckEntry struct {
 	Channel uint32
 	Acked   Time
@@ -241,6 +249,19 @@ func (o OpenEntry) Append(dst []byte) []byte { return appendEntry(dst, o.Channel
 func ParseOpenEntry(src []byte) (o OpenEntry, rest []byte, err error) {
 	o.Channel, o.From, o.Granted, rest, err = parseEntry(src)
 	return o, rest, err
+}
+
+// AppendAsk appends an entry of asks: the log of the channel is half full, and a checkpoint of its consumer is wanted.
+func AppendAsk(dst []byte, channel uint32) []byte {
+	return binary.LittleEndian.AppendUint64(dst, uint64(channel))
+}
+
+// ParseAsk reads an entry from the start of src and returns its channel and what follows, or an *EnvelopeError.
+func ParseAsk(src []byte) (channel uint32, rest []byte, err error) {
+	if len(src) < AskBytes {
+		return 0, src, envelopeErrorf(len(src), "%d bytes, an entry has %d", len(src), AskBytes)
+	}
+	return binary.LittleEndian.Uint32(src), src[AskBytes:], zeroWord(src, 4)
 }
 
 func appendEntry(dst []byte, channel uint32, t Time, granted uint64) []byte {

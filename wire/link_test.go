@@ -36,6 +36,7 @@ func TestGoldenMessages(t *testing.T) {
 		"exception":  {FrontierException{Channel: 9, Frontier: tau}.Append(nil), "09000000 00000000 0380000400000000"},
 		"ack entry":  {AckEntry{Channel: 9, Acked: tau, Granted: 0x40000}.Append(nil), "09000000 00000000 0380000400000000 0000040000000000"},
 		"open entry": {OpenEntry{Channel: 9, From: tau, Granted: 0x40000}.Append(nil), "09000000 00000000 0380000400000000 0000040000000000"},
+		"ask entry":  {AppendAsk(nil, 9), "09000000 00000000"},
 		"fault":      {AppendFault(nil, 3, "no such τ"), "05 000000 03000000 10000000 00000000 6e6f207375636820cf84 000000000000"},
 	} {
 		if want := unhex(t, c.want); !bytes.Equal(c.got, want) {
@@ -51,13 +52,14 @@ func TestMessageSizes(t *testing.T) {
 		"exception": {len(FrontierException{}.Append(nil)), ExceptionBytes},
 		"ack":       {len(AckEntry{}.Append(nil)), AckBytes},
 		"open":      {len(OpenEntry{}.Append(nil)), OpenBytes},
+		"ask":       {len(AppendAsk(nil, 0)), AskBytes},
 		"fault":     {len(AppendFault(nil, 0, strings.Repeat("x", 5000))), EnvelopeBytes + FaultBytesMax},
 	} {
 		if c.got != c.want || c.want%8 != 0 {
 			t.Errorf("%s: %d bytes, want %d, a multiple of 8", name, c.got, c.want)
 		}
 	}
-	if EnvelopeBytes != 16 || GroupBytes != 24 || ExceptionBytes != 16 || AckBytes != 24 || OpenBytes != 24 {
+	if EnvelopeBytes != 16 || GroupBytes != 24 || ExceptionBytes != 16 || AckBytes != 24 || OpenBytes != 24 || AskBytes != 8 {
 		t.Error("a size of the format has changed")
 	}
 }
@@ -90,6 +92,9 @@ func TestMessagesComeBack(t *testing.T) {
 		if got, rest, err := ParseOpenEntry(append(open.Append(nil), 1)); got != open || err != nil || len(rest) != 1 {
 			t.Fatalf("%+v comes back as %+v, %v", open, got, err)
 		}
+		if got, rest, err := ParseAsk(append(AppendAsk(nil, channel), 1)); got != channel || err != nil || len(rest) != 1 {
+			t.Fatalf("an ask of channel %d comes back as %d, %v", channel, got, err)
+		}
 	})
 }
 
@@ -113,6 +118,7 @@ func TestBadMessages(t *testing.T) {
 		"exception": func(b []byte) error { _, _, err := ParseFrontierException(b); return err },
 		"ack":       func(b []byte) error { _, _, err := ParseAckEntry(b); return err },
 		"open":      func(b []byte) error { _, _, err := ParseOpenEntry(b); return err },
+		"ask":       func(b []byte) error { _, _, err := ParseAsk(b); return err },
 	}
 	for _, c := range []struct {
 		what, bytes string
@@ -121,11 +127,13 @@ func TestBadMessages(t *testing.T) {
 	}{
 		{"envelope", "01 000000 04030201 68000000 000000", 15, "15 bytes"},
 		{"envelope", "00 000000 04030201 68000000 00000000", 0, "kind 0"},
-		{"envelope", "06 000000 04030201 68000000 00000000", 0, "kind 6"},
+		{"envelope", "07 000000 04030201 68000000 00000000", 0, "kind 7"},
 		{"envelope", "01 000100 04030201 68000000 00000000", 1, "after the kind"},
 		{"envelope", "03 000000 01000000 18000000 00000000", 4, "which has none"},
 		{"envelope", "01 000000 04030201 69000000 00000000", 8, "multiple of 8"},
 		{"envelope", "01 000000 04030201 68000000 00010000", 12, "want 0"},
+		{"ask", "07000000 000000", 7, "7 bytes"},
+		{"ask", "07000000 01000000", 4, "want 0"},
 		{"group", "07000000 00000000 0380000400000000 00000000000000", 23, "23 bytes"},
 		{"group", "07000000 00000000 0380000400000000 0100000000000000", 16, "not known"},
 		{"group", "07000000 01000000 0380000400000000 0000000000000000 09000000", 4, "1 exceptions"},
@@ -169,6 +177,8 @@ func FuzzMessages(f *testing.F) {
 		same("ack", ack.Append(nil), err)
 		open, _, err := ParseOpenEntry(b)
 		same("open", open.Append(nil), err)
+		ask, _, err := ParseAsk(b)
+		same("ask", AppendAsk(nil, ask), err)
 		FaultText(b)
 	})
 }

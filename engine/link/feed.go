@@ -29,14 +29,17 @@ type Feed struct {
 	front wire.Time // as frames and exceptions have told
 	named bool      // the sender has named the channel on this connection: from then on the group's frontier holds, too,
 	apart uint64    // but not in this round of the group's, in which the channel is an exception
-	acked wire.Time
+	acked wire.Time // consumed
+	trim  wire.Time // in a checkpoint, too
+	asked bool      // the log is half full, and nothing was acknowledged since
 
 	window window
 	seek   wire.Time // the first tuple wanted since the channel was opened is at or after this,
 	skip   int       // and not one of so many at that time, which had come before
 	sought bool      // it has been found
 	owing  bool      // there is something to acknowledge or to grant
-	ended  bool      // the peer has been told that the end is consumed
+	ended  bool      // the peer has been told that the end is acknowledged
+	closed bool
 }
 
 // upstream is a task of the peer as those whom it feeds see it: its frontier holds for all its channels on the link but
@@ -83,9 +86,32 @@ func (f *Feed) Ack(t wire.Time) {
 		n++
 	}
 	f.queue.drop(n)
-	if n > 0 || t == wire.TimeMax || f.starving() && f.bytes > 0 {
+	if n > 0 || f.acknowledged() == wire.TimeMax || f.starving() && f.bytes > 0 {
 		f.owe()
 	}
+}
+
+// Trim says that nobody will ask for anything below t again: it is in a checkpoint. The peer hears of it when the link is
+// flushed next.
+func (f *Feed) Trim(t wire.Time) {
+	if t <= f.trim {
+		return
+	}
+	f.trim, f.asked = t, false
+	if f.link.cfg.Durable {
+		f.owe()
+	}
+}
+
+// HalfFull says that the log at the other end has asked for a checkpoint.
+func (f *Feed) HalfFull() bool { return f.asked }
+
+// acknowledged is the time that the peer is told.
+func (f *Feed) acknowledged() wire.Time {
+	if f.link.cfg.Durable {
+		return f.trim
+	}
+	return f.acked
 }
 
 // owe has the channel acknowledged with the next flush.
@@ -127,7 +153,7 @@ func (f *Feed) open() wire.OpenEntry {
 	}
 	f.window = newWindow(0)
 	f.window.granted = f.grant()
-	if f.acked == wire.TimeMax {
+	if f.acknowledged() == wire.TimeMax {
 		f.owe()
 	}
 	return wire.OpenEntry{Channel: f.channel, From: f.seek, Granted: f.window.granted}
@@ -224,8 +250,13 @@ func (f *Feed) advance(front wire.Time) {
 	f.up.high = max(f.up.high, front)
 }
 
-// close gives back all memory.
-func (f *Feed) close() {
+// Close gives back all memory. Nothing that Next lent may be looked at any more.
+func (f *Feed) Close() {
+	if f.closed {
+		return
+	}
+	f.closed = true
+	f.link.closed++
 	for _, r := range f.queue.held() {
 		f.store.release(r.chunk)
 	}

@@ -15,6 +15,8 @@ func (l *Link) handle(body []byte) error {
 		return l.hearAcks(body)
 	case wire.EnvelopeOpen:
 		return l.hearOpens(body)
+	case wire.EnvelopeAsks:
+		return l.hearAsks(body)
 	}
 	return &FaultError{Peer: l.cfg.Peer, Reason: wire.FaultText(body)}
 }
@@ -97,15 +99,16 @@ func (l *Link) hearAcks(body []byte) error {
 			return at(NoChannel, off, err)
 		}
 		c := l.outOf[e.Channel]
+		if early, ok := l.early[e.Channel]; ok {
+			early.ack, early.told = e, true
+			l.early[e.Channel] = early
+			continue
+		}
 		if c == nil {
 			return misusef(int(e.Channel), off, "acknowledgement of a channel that does not lead there")
 		}
-		ended := c.acked == wire.TimeMax
-		if err := c.ack(e); err != nil {
+		if err := l.acked(c, e); err != nil {
 			return within(err, off)
-		}
-		if c.acked == wire.TimeMax && !ended {
-			l.going--
 		}
 	}
 	return nil
@@ -121,12 +124,34 @@ func (l *Link) hearOpens(body []byte) error {
 			return at(NoChannel, off, err)
 		}
 		c := l.outOf[e.Channel]
+		if _, again := l.early[e.Channel]; c == nil && !again && e.Channel < l.cfg.ChannelsMax {
+			l.early[e.Channel] = early{open: e}
+			continue
+		}
 		if c == nil {
 			return misusef(int(e.Channel), off, "a channel is wanted that does not lead there")
 		}
 		if err := c.begin(e); err != nil {
 			return within(err, off)
 		}
+	}
+	return nil
+}
+
+// hearAsks hears whose logs wait for checkpoints.
+func (l *Link) hearAsks(body []byte) error {
+	for rest := body; len(rest) > 0; {
+		off := len(body) - len(rest)
+		var channel uint32
+		var err error
+		if channel, rest, err = wire.ParseAsk(rest); err != nil {
+			return at(NoChannel, off, err)
+		}
+		f := l.feedOf[channel]
+		if f == nil {
+			return misusef(int(channel), off, "a checkpoint is asked for of a channel that does not lead here")
+		}
+		f.asked = true
 	}
 	return nil
 }

@@ -44,6 +44,12 @@ type Config struct {
 	FrameBytesMax int
 	// TurnBytes bounds the frames of one Flush; the last may exceed it. 0 for 1 MiB.
 	TurnBytes int
+	// Durable says that the job takes checkpoints: what is acknowledged is what the receiving task has in one, and a log that
+	// is half full asks for one.
+	Durable bool
+	// ChannelsMax bounds the numbers of channels. A peer may ask for any channel below before it is declared with Send; it is
+	// served from then on. 0: it may not.
+	ChannelsMax uint32
 	// PendingBytesMax is how many bytes may wait for the kernel before Flush adds to them; 0 for 64 KiB.
 	PendingBytesMax int
 	// Logger is told of connections at level debug; nil for nobody.
@@ -120,6 +126,8 @@ type outgoings struct {
 	outs   []*outgoing
 	groups []*group
 	outOf  map[uint32]*outgoing // by channel
+	early  map[uint32]early     // what the peer wants of channels that are not declared yet, on this connection
+	late   []*outgoing          // that were declared after the peer had asked for them
 	ready  []*outgoing          // that have a frame that may go, this turn
 	first  int                  // index of the one that comes first in the next turn
 }
@@ -131,6 +139,7 @@ type incomings struct {
 	upstreamOf map[uint32]*upstream // by task
 	opening    []*Feed              // to be asked for
 	owing      []*Feed              // to be acknowledged
+	closed     int                  // feeds that are closed
 	memory     memory
 }
 
@@ -141,6 +150,7 @@ func New(cfg Config) *Link {
 	}
 	l := &Link{cfg: cfg.withDefaults()}
 	l.outOf = make(map[uint32]*outgoing)
+	l.early = make(map[uint32]early)
 	l.feedOf = make(map[uint32]*Feed)
 	l.upstreamOf = make(map[uint32]*upstream)
 	l.memory = memory{pool: cfg.Pool, owner: cfg.Pool.Owner(cfg.Owner)}
@@ -149,8 +159,7 @@ func New(cfg Config) *Link {
 }
 
 // Send declares a channel that leads to the peer: what is written to log, by the task with the given number. It must be
-// declared before the peer can ask for it, that is before Attach. The logs of one task are expected to be published
-// together, as tasks do.
+// declared before the peer can ask for it, that is before Attach, unless ChannelsMax says otherwise. The logs of one task are expected to be published together, as tasks do.
 func (l *Link) Send(channel, task uint32, log *buffers.Log) {
 	if l.outOf[channel] != nil {
 		panic(fmt.Sprintf("BUG: channel %d to %s declared twice", channel, l.cfg.Peer))
@@ -170,6 +179,9 @@ func (l *Link) Send(channel, task uint32, log *buffers.Log) {
 	l.outs = append(l.outs, c)
 	l.outOf[channel] = c
 	l.going++
+	if _, ok := l.early[channel]; ok {
+		l.late = append(l.late, c)
+	}
 }
 
 // Receive declares a channel that comes from the peer's task with the given number, and returns its end. It is asked for
@@ -183,7 +195,7 @@ func (l *Link) Receive(channel, task uint32, spec ChannelSpec) *Feed {
 		up = &upstream{task: task}
 		l.upstreamOf[task] = up
 	}
-	f := &Feed{link: l, channel: channel, spec: spec, up: up, front: spec.From, acked: spec.From}
+	f := &Feed{link: l, channel: channel, spec: spec, up: up, front: spec.From, acked: spec.From, trim: spec.From}
 	f.store = store{memory: &l.memory, most: chunkBytesFor(l.cfg.Window)}
 	l.feeds = append(l.feeds, f)
 	l.feedOf[channel] = f
@@ -213,6 +225,8 @@ func (l *Link) Detach() {
 	}
 	l.conn, l.err = nil, nil
 	l.reader.reset()
+	clear(l.early)
+	l.late = l.late[:0]
 	for _, c := range l.outs {
 		c.detach()
 	}
@@ -265,10 +279,24 @@ func (l *Link) Done() bool { return l.going == 0 }
 // Stats returns the counters.
 func (l *Link) Stats() Stats { return l.stats }
 
+// Abandon gives the peer up: it is gone, and so is what leads to it. What has been received can be consumed until the feeds
+// are closed.
+func (l *Link) Abandon() {
+	l.Detach()
+	for _, c := range l.outs {
+		c.cursor = nil
+	}
+	l.outs, l.groups, l.going = nil, nil, 0
+	clear(l.outOf)
+}
+
+// Released says that all feeds are closed, so that nothing refers to the link's memory any more.
+func (l *Link) Released() bool { return l.closed == len(l.feeds) }
+
 // Close gives back all memory. The link and its Feeds must not be used any more.
 func (l *Link) Close() {
 	l.Detach()
 	for _, f := range l.feeds {
-		f.close()
+		f.Close()
 	}
 }

@@ -22,6 +22,7 @@ type outgoing struct {
 
 	first   wire.Time // of its tuples that are wanted
 	window  window
+	asked   bool      // for a checkpoint, since the last acknowledgement
 	acked   wire.Time // as the peer has said, on any connection; TimeMax ends the channel
 	channel uint32
 	index   int // in Link.outs
@@ -44,7 +45,7 @@ func (c *outgoing) detach() {
 		c.log.Collect()
 		c.cursor = nil
 	}
-	c.open, c.named, c.frame = false, false, buffers.Frame{}
+	c.open, c.named, c.asked, c.frame = false, false, false, buffers.Frame{}
 }
 
 // begin opens the channel as the peer asks for it.
@@ -65,6 +66,7 @@ func (c *outgoing) begin(e wire.OpenEntry) error {
 	if err != nil {
 		return fmt.Errorf("channel %d is wanted from %v: %w", c.channel, e.From, err)
 	}
+	cur.Trim(c.acked)
 	c.cursor = cur
 	return nil
 }
@@ -80,11 +82,47 @@ func (c *outgoing) ack(e wire.AckEntry) error {
 	case e.Granted < c.window.granted:
 		return misusef(ch, 0, "%d bytes granted, before it were %d", e.Granted, c.window.granted)
 	}
+	c.asked = c.asked && e.Acked == c.acked
 	c.acked, c.window.granted = e.Acked, e.Granted
 	if c.cursor != nil {
 		c.cursor.Ack(e.Acked)
+		c.cursor.Trim(e.Acked)
 	}
 	return nil
+}
+
+// early is what a peer wants of a channel that is not declared here yet.
+type early struct {
+	open wire.OpenEntry
+	ack  wire.AckEntry // the last,
+	told bool          // if there was one
+}
+
+// catchUp serves a peer that has asked for channels before they were declared.
+func (l *Link) catchUp() error {
+	for _, c := range l.late {
+		e := l.early[c.channel]
+		delete(l.early, c.channel)
+		err := c.begin(e.open)
+		if err == nil && e.told {
+			err = l.acked(c, e.ack)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	l.late = l.late[:0]
+	return nil
+}
+
+// acked hears what the peer has of a channel.
+func (l *Link) acked(c *outgoing, e wire.AckEntry) error {
+	ended := c.acked == wire.TimeMax
+	err := c.ack(e)
+	if err == nil && c.acked == wire.TimeMax && !ended {
+		l.going--
+	}
+	return err
 }
 
 // look learns what the log has beyond what was there when it was looked at last. Frames that were sealed without moving the

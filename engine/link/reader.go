@@ -121,9 +121,11 @@ func (l *Link) bodyMax(kind wire.EnvelopeKind) int {
 	case wire.EnvelopeFrontiers:
 		return len(l.upstreamOf)*wire.GroupBytes + len(l.feeds)*wire.ExceptionBytes
 	case wire.EnvelopeAcks:
-		return len(l.outs) * wire.AckBytes
+		return max(len(l.outs), int(l.cfg.ChannelsMax)) * wire.AckBytes
 	case wire.EnvelopeOpen:
-		return len(l.outs) * wire.OpenBytes
+		return max(len(l.outs), int(l.cfg.ChannelsMax)) * wire.OpenBytes
+	case wire.EnvelopeAsks:
+		return len(l.feeds) * wire.AskBytes
 	}
 	return wire.FaultBytesMax
 }

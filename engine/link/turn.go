@@ -62,10 +62,14 @@ func (l *Link) turn() (moved, again bool, err error) {
 	if l.conn.Pending() > l.cfg.PendingBytesMax {
 		return false, true, nil
 	}
+	if err := l.catchUp(); err != nil {
+		return false, false, err
+	}
 	b := &l.batch
 	b.reset()
 	l.putOpens()
 	l.putAcks()
+	l.putAsks()
 	if err := l.look(); err != nil {
 		return false, false, err
 	}
@@ -113,14 +117,31 @@ func (l *Link) putAcks() {
 	for _, f := range l.owing {
 		f.owing = false
 		f.window.granted = f.grant()
-		b.arena = wire.AckEntry{Channel: f.channel, Acked: f.acked, Granted: f.window.granted}.Append(b.arena)
-		if f.acked == wire.TimeMax && !f.ended {
+		told := f.acknowledged()
+		b.arena = wire.AckEntry{Channel: f.channel, Acked: told, Granted: f.window.granted}.Append(b.arena)
+		if told == wire.TimeMax && !f.ended {
 			f.ended = true
 			l.going--
 		}
 	}
 	l.owing = l.owing[:0]
 	l.endMessage(wire.EnvelopeAcks)
+}
+
+// putAsks asks for checkpoints of those who read logs that are half full, once until the next acknowledgement.
+func (l *Link) putAsks() {
+	if !l.cfg.Durable {
+		return
+	}
+	b := &l.batch
+	b.begin(wire.EnvelopeAsks)
+	for _, c := range l.outs {
+		if c.open && !c.asked && c.log.HalfFull() {
+			c.asked = true
+			b.arena = wire.AppendAsk(b.arena, c.channel)
+		}
+	}
+	l.endMessage(wire.EnvelopeAsks)
 }
 
 // endMessage completes a message, and counts it if there is one.

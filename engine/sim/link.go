@@ -91,6 +91,15 @@ func (l *link) Ack(t wire.Time) {
 	l.lent = shift(l.lent, n)
 }
 
+// Trim has nothing to do: the simulator tells senders itself, when it decides to.
+func (l *link) Trim(wire.Time) {}
+
+// HalfFull is not asked: the simulator asks for checkpoints itself.
+func (l *link) HalfFull() bool { return false }
+
+// Close ends the link.
+func (l *link) Close() { l.drop() }
+
 // Err is never set: what a cursor fails with fails the run.
 func (l *link) Err() error { return nil }
 

@@ -17,8 +17,14 @@ type Feed interface {
 	Ending() (wire.Time, bool)
 	// Ack tells the sender that everything below t is consumed and its frames are not touched any more.
 	Ack(t wire.Time)
+	// Trim tells the sender that nobody will ask for anything below t again: it is in a checkpoint of the task's.
+	Trim(t wire.Time)
+	// HalfFull says that the sender's log waits for that.
+	HalfFull() bool
 	// Err is what the feed failed with.
 	Err() error
+	// Close ends the feed: nothing that Next lent is touched any more.
+	Close()
 }
 
 // ChannelID names a channel within a consuming task.
@@ -38,10 +44,11 @@ type Channel struct {
 	eoi    wire.Time // logical end of the input, if known
 	ending bool      // it is
 
-	p       Ptr // the next tuple, if left > 0
-	left    int // bytes from p to the end of its frame
-	unseen  int // bytes at the end of its frame that Ahead has not seen
-	show    int // Ahead is to see more of the frame when left is down to this
+	p       Ptr  // the next tuple, if left > 0
+	left    int  // bytes from p to the end of its frame
+	unseen  int  // bytes at the end of its frame that Ahead has not seen
+	show    int  // Ahead is to see more of the frame when left is down to this
+	showing bool // it is seeing more right now
 	frame   buffers.Frame
 	ahead   buffers.Frame // the frame after it, if it has been asked for
 	isAhead bool
@@ -104,13 +111,24 @@ func (ch *Channel) load() bool {
 // lookAhead lets Ahead see tuples of the frame, the next of which is at p, as far as AheadMax go.
 func (ch *Channel) lookAhead(p Ptr, h *Handler) {
 	seen := ch.left - ch.unseen
-	more := min(ch.unseen, AheadMax*int(ch.stride)-seen)
+	more := ch.more()
+	ch.showing = true
 	h.Ahead(at(p, uintptr(seen)), ch.stride, more/int(ch.stride))
+	ch.showing = false
 	ch.unseen -= more
 	ch.show = 0
 	if ch.unseen > 0 {
 		ch.show = ch.unseen + (AheadMax-aheadStep)*int(ch.stride)
 	}
+}
+
+// more is how many bytes of the frame Ahead may see beyond those that it has seen.
+func (ch *Channel) more() int { return min(ch.unseen, AheadMax*int(ch.stride)-(ch.left-ch.unseen)) }
+
+// shown are the times of the first and the last tuple that Ahead is being shown.
+func (ch *Channel) shown() (first, last wire.Time) {
+	p := at(baseOf(ch.frame.Data), uintptr(len(ch.frame.Data)-ch.unseen))
+	return tupleTime(p), tupleTime(at(p, uintptr(ch.more())-ch.stride))
 }
 
 // size is the distance from the next tuple to the one after it.

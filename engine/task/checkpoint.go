@@ -146,7 +146,7 @@ func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 		}
 	}
 	t.pos, t.eoi, t.allEnding = c.Position, c.EndOf, c.Ending
-	t.published = 0
+	t.published, t.durable = 0, c.Position
 	t.Bind()
 	if mutant.Active != mutant.NoAgenda {
 		t.timers.rebuild()

@@ -28,6 +28,7 @@ type Task struct {
 
 	pos       wire.Time // every effect of everything below is in the state
 	published wire.Time
+	durable   wire.Time // of the last checkpoint that is durable
 	flow
 	timers timers
 	ctx    Ctx
@@ -199,6 +200,9 @@ func (t *Task) Cancel() { t.noFinal = true }
 
 // Connect adds an input channel, between two turns.
 func (t *Task) Connect(ch *Channel) {
+	if t.durable > 0 {
+		ch.feed.Trim(t.durable)
+	}
 	t.channels = append(t.channels, ch)
 	slices.SortStableFunc(t.channels, func(a, b *Channel) int {
 		switch {
@@ -210,6 +214,25 @@ func (t *Task) Connect(ch *Channel) {
 		return cmp(uint64(a.Start), uint64(b.Start))
 	})
 	t.heads = make([]wire.Time, len(t.channels))
+}
+
+// Durable says that everything below position is in a checkpoint that the task can be brought back from. Those who feed it
+// need not keep it any longer.
+func (t *Task) Durable(position wire.Time) {
+	t.durable = max(t.durable, position)
+	for _, ch := range t.channels {
+		ch.feed.Trim(t.durable)
+	}
+}
+
+// Asked says that a log which feeds the task waits for a checkpoint.
+func (t *Task) Asked() bool {
+	for _, ch := range t.channels {
+		if ch.feed.HalfFull() {
+			return true
+		}
+	}
+	return false
 }
 
 // Channels are the input channels, in order of port, upstream range and start.
@@ -254,9 +277,15 @@ func (e *PassedError) Error() string {
 	return fmt.Sprintf("the task is at %v, beyond %v: a later time is wanted", e.Position, e.At)
 }
 
-// prune forgets channels whose validity is over.
+// prune closes and forgets channels whose validity is over.
 func (t *Task) prune() {
-	t.channels = slices.DeleteFunc(t.channels, func(ch *Channel) bool { return ch.End <= t.pos || ch.Start >= ch.End })
+	t.channels = slices.DeleteFunc(t.channels, func(ch *Channel) bool {
+		over := ch.End <= t.pos || ch.Start >= ch.End
+		if over {
+			ch.feed.Close()
+		}
+		return over
+	})
 	t.heads = make([]wire.Time, len(t.channels))
 }
 
