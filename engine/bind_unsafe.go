@@ -85,7 +85,7 @@ func (o OutputPort[T]) Emit(c *Ctx, v *T) {
 		}
 		h := c.Hash()
 		if e.HashFixed != nil {
-			h = e.HashFixed(p)
+			h = o.out.HashFixed(i, e, p)
 		}
 		if l := e.Log(h); l != nil {
 			*(*T)(c.AppendFixed(l, h)) = *v

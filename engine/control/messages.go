@@ -254,6 +254,7 @@ type LinkReport struct {
 type Failure struct {
 	Worker   string    `json:"worker,omitempty"`
 	Operator string    `json:"operator,omitempty"`
+	Sender   string    `json:"sender,omitempty"` // as in task.Error: Task and Time are its, then
 	Task     int       `json:"task,omitempty"`
 	Time     wire.Time `json:"time,omitempty"`
 	Key      string    `json:"key,omitempty"`

@@ -260,7 +260,7 @@ func (d *Deployment) makeLogs(e edge) error {
 		return err
 	}
 	in := e.to.Op.Inputs[e.to.Port]
-	at := t.AddEdge(e.member, e.out, in.HashFixed, in.HashBytes)
+	at := t.AddEdge(e.member, e.out, e.to.Op.ID, in.HashFixed, in.HashBytes)
 	t.Route(e.member, e.out, at, table, logs)
 	return nil
 }

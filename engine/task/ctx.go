@@ -18,6 +18,7 @@ type Ctx struct {
 	task  *Task
 	full  bool // an output log is at its capacity: no further step
 	final bool // a step of the end phase: timers that it sets are dropped
+	keyed bool // the key function of the task's own operator runs
 	err   error
 }
 
@@ -75,6 +76,14 @@ func (c *Ctx) Rand() *rand.Rand {
 	return r.gen
 }
 
+// keyOf is the key that the operator gives a payload that has come to its task.
+func (c *Ctx) keyOf(h *Handler, payload []byte) []byte {
+	c.keyed = true
+	key := h.KeyOf(payload)
+	c.keyed = false
+	return key
+}
+
 // Fail ends the job: it reports operator, task, τ and key with err. The step is completed but nothing after it is done.
 func (c *Ctx) Fail(err error) {
 	if c.err == nil {
@@ -84,36 +93,3 @@ func (c *Ctx) Fail(err error) {
 
 // Full says whether an output log reached its capacity in this step.
 func (c *Ctx) Full() bool { return c.full }
-
-// Error is what ended a task: an operator's error or panic, or a fault in its state or logs.
-type Error struct {
-	Operator string
-	Task     int
-	Time     wire.Time
-	Key      string
-	Err      error
-	Stack    []byte // of the panic, if it was one
-}
-
-// Error names operator, task, τ and key, and what happened.
-func (e *Error) Error() string {
-	return fmt.Sprintf("operator %q, task %d, at %v, key %s: %v", e.Operator, e.Task, e.Time, e.Key, e.Err)
-}
-
-// Unwrap returns what happened.
-func (e *Error) Unwrap() error { return e.Err }
-
-func (c *Ctx) failure(err error, stack []byte) *Error {
-	in := c.at
-	if in == nil {
-		in = c.task.insts[0]
-	}
-	key := fmt.Sprintf("hash %#x", c.hash)
-	switch in.Spec.Key {
-	case KeyUint64:
-		key = fmt.Sprint(c.Key())
-	case KeyBytes:
-		key = fmt.Sprintf("%q", c.key)
-	}
-	return &Error{Operator: in.Spec.ID, Task: c.task.Index, Time: c.tau, Key: key, Err: err, Stack: stack}
-}

@@ -195,7 +195,7 @@ func (t *Task) batchFixed(ch *Channel, h *Handler, limit wire.Time, budget int) 
 		}
 		c.tau, c.hash = tau, tupleHash(p)
 		if h.KeyOf != nil {
-			c.key = h.KeyOf(bytesAt(fixedPayload(p), int(stride)-wire.TupleHeader))
+			c.key = c.keyOf(h, bytesAt(fixedPayload(p), int(stride)-wire.TupleHeader))
 		}
 		h.Fixed(c, fixedPayload(p))
 		done++
@@ -229,7 +229,7 @@ func (t *Task) batchVariable(ch *Channel, h *Handler, limit wire.Time, budget in
 		payload := varPayload(ch.p)
 		c.tau, c.hash = tau, tupleHash(ch.p)
 		if h.KeyOf != nil {
-			c.key = h.KeyOf(payload)
+			c.key = c.keyOf(h, payload)
 		}
 		h.Bytes(c, payload)
 		ch.pop()

@@ -11,7 +11,9 @@ import (
 type Output struct {
 	Edges []Edge
 	Count uint64 // tuples emitted
-	inst  *Instance
+
+	inst    *Instance
+	routing int // the edge whose consumer's key function is running, counted from 1; 0 for none: see Ctx.failure
 }
 
 // Edge leads from an output to one input port of one consuming operator. Either the consumer is fused into the task
@@ -23,6 +25,8 @@ type Edge struct {
 	// HashFixed and HashBytes give the hash of a payload's key; where both are nil tuples keep the step's hash.
 	HashFixed func(Ptr) uint64
 	HashBytes func([]byte) uint64
+
+	consumer string // whose key function that is
 
 	routes *partition.Table
 	logs   []*buffers.Log
@@ -77,7 +81,9 @@ func (c *Ctx) EmitBytes(o *Output, payload []byte) {
 		}
 		h := c.hash
 		if e.HashBytes != nil {
+			o.routing = i + 1
 			h = e.HashBytes(payload)
+			o.routing = 0
 		}
 		if l := e.Log(h); l != nil {
 			copy(c.Append(l, h, len(payload)), payload)
@@ -87,6 +93,14 @@ func (c *Ctx) EmitBytes(o *Output, payload []byte) {
 			copy(c.Append(e.logs[j], h, len(payload)), payload)
 		}
 	}
+}
+
+// HashFixed is the hash of the key that the consumer along e, the i-th edge, gives the payload at p. e.HashFixed must be set.
+func (o *Output) HashFixed(i int, e *Edge, p Ptr) uint64 {
+	o.routing = i + 1
+	h := e.HashFixed(p)
+	o.routing = 0
+	return h
 }
 
 // Enter hands the step over to the operator fused along e, with payload p.
@@ -113,10 +127,11 @@ func (e *Edge) Route(table *partition.Table, logs []*buffers.Log) {
 	}
 }
 
-// AddEdge adds an edge to an output of an instance, with the hash functions of the consumer's key, and returns its index.
-func (t *Task) AddEdge(instance, out int, hashFixed func(Ptr) uint64, hashBytes func([]byte) uint64) int {
+// AddEdge adds an edge to an output of an instance, with the id of the consumer and the hash functions of its key, and
+// returns its index.
+func (t *Task) AddEdge(instance, out int, consumer string, hashFixed func(Ptr) uint64, hashBytes func([]byte) uint64) int {
 	o := t.insts[instance].Outs[out]
-	o.Edges = append(o.Edges, Edge{HashFixed: hashFixed, HashBytes: hashBytes})
+	o.Edges = append(o.Edges, Edge{consumer: consumer, HashFixed: hashFixed, HashBytes: hashBytes})
 	return len(o.Edges) - 1
 }
 

@@ -151,7 +151,7 @@ func (b *bench) reborn(t *Task) (*Task, *buffers.Log) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { n.Close() })
-	n.Route(0, 0, n.AddEdge(0, 0, nil, nil), nil, []*buffers.Log{l})
+	n.Route(0, 0, n.AddEdge(0, 0, "", nil, nil), nil, []*buffers.Log{l})
 	if err := n.Restore(c, b.pool); err != nil {
 		b.Fatal(err)
 	}
@@ -176,16 +176,21 @@ func TestPacedSource(t *testing.T) {
 	l := b.log(0)
 	src := b.source(l, map[uint16]func(Offset) *rows{0: plain(list(10, 100), 4)})
 	src.reading.clock = Clock{Pace: 2}
-	p, err := src.Run(120*time.Millisecond, 100) // 240 ms of logical time
-	if err != nil || src.Position() != wire.TimerTime(241) || p.Until != 150*time.Millisecond {
-		t.Errorf("%v: at %v, %+v", err, src.Position(), p)
+	for i, now := range []time.Duration{120 * time.Millisecond, 120_200 * time.Microsecond, 120_999 * time.Microsecond} {
+		p, err := src.Run(now, 100) // 240 ms of logical time, and what is due at the next tick
+		if err != nil || src.Position() != wire.TimerTime(243) || p.Worked != (i == 0) || p.Until != 121*time.Millisecond {
+			t.Errorf("%v: %v: at %v, %+v, want it to go to where the next tick is, and to wait for that", now, err, src.Position(), p)
+		}
+	}
+	if p, err := src.Run(149*time.Millisecond, 100); err != nil || src.Position() != wire.At(300, 0, 1) || p.Until != 150*time.Millisecond {
+		t.Errorf("%v: at %v, %+v, want it to wait for the record at 300 ms", err, src.Position(), p)
 	}
 	src.Hold(wire.TimerTime(500))
-	if _, err = src.Run(time.Hour, 100); err != nil || src.Position() != wire.TimerTime(500) {
+	if _, err := src.Run(time.Hour, 100); err != nil || src.Position() != wire.TimerTime(500) {
 		t.Errorf("%v: at %v, want it held at 500 ms", err, src.Position())
 	}
 	src.Hold(wire.TimeMax)
-	if _, err = src.Run(time.Hour, 100); err != nil || src.Position() != wire.TimeMax {
+	if _, err := src.Run(time.Hour, 100); err != nil || src.Position() != wire.TimeMax {
 		t.Errorf("%v: at %v, want the end", err, src.Position())
 	}
 }

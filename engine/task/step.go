@@ -31,6 +31,7 @@ type place struct {
 // upstream range and arrival. It returns how many things it did.
 func (t *Task) step(tau wire.Time) int {
 	t.items, t.places, t.keys = t.items[:0], t.places[:0], t.keys[:0]
+	t.ctx.tau, t.ctx.at = tau, t.insts[0]
 	t.timers.collect(tau, &t.items)
 	for i, ch := range t.channels {
 		if t.heads[i] == tau {
@@ -44,7 +45,6 @@ func (t *Task) step(tau wire.Time) int {
 	if mutant.Active != mutant.TieOrder && !slices.IsSortedFunc(t.places, t.comparePlaces) {
 		slices.SortFunc(t.places, t.comparePlaces)
 	}
-	t.ctx.tau = tau
 	t.ctx.final = t.final(tau)
 	var last *item
 	for _, pl := range t.places {
@@ -130,7 +130,7 @@ func (t *Task) collect(ch *Channel, index uint64, tau wire.Time) {
 // keyOf is an item's key. That of a payload of variable size may lie in what it was decoded into, which the next one is
 // decoded into as well.
 func (t *Task) keyOf(h *Handler, it *item) []byte {
-	key := h.KeyOf(it.payload())
+	key := t.ctx.keyOf(h, it.payload())
 	if !it.varl {
 		return key
 	}

@@ -325,7 +325,7 @@ func failure(worker string, err error) *control.Failure {
 	f := &control.Failure{Worker: worker, Message: err.Error()}
 	var e *task.Error
 	if errors.As(err, &e) {
-		f.Operator, f.Task, f.Time, f.Key, f.Stack = e.Operator, e.Task, e.Time, e.Key, string(e.Stack)
+		f.Operator, f.Sender, f.Task, f.Time, f.Key, f.Stack = e.Operator, e.Sender, e.Task, e.Time, e.Key, string(e.Stack)
 	}
 	return f
 }

@@ -89,7 +89,7 @@ func failureOf(f *control.Failure) *Failure {
 	if f == nil {
 		return nil
 	}
-	v := &Failure{Worker: f.Worker, Operator: f.Operator, Task: f.Task, Key: f.Key, Message: f.Message, Stack: f.Stack}
+	v := &Failure{Worker: f.Worker, Operator: f.Operator, Sender: f.Sender, Task: f.Task, Key: f.Key, Message: f.Message, Stack: f.Stack}
 	if f.Time != 0 {
 		tau, millis := position(f.Time)
 		v.Time, v.TimeMS = *tau, millis

@@ -156,6 +156,7 @@ type Part struct {
 type Failure struct {
 	Worker   string  `json:"worker,omitempty"`
 	Operator string  `json:"operator,omitempty"`
+	Sender   string  `json:"sender,omitempty"` // that was emitting when the operator's key function failed: task and time are its
 	Task     int     `json:"task,omitempty"`
 	Time     string  `json:"time,omitempty"` // τ
 	TimeMS   *uint64 `json:"time_ms,omitempty"`
