@@ -11,15 +11,24 @@ import (
 type Checkpoint struct {
 	Operator string
 	Range    partition.Range
+	// Generation numbers the task's checkpoints within the job: 1, 2, 3…, ascending, not necessarily without gaps. 0 is one
+	// that no store has to tell from others.
+	Generation uint64
+	// Follows is the generation upon whose tables the deltas in Tables build, 0 if there is none among them. Everything else
+	// in a checkpoint is complete by itself.
+	Follows  uint64
 	Position wire.Time  // every effect of everything below is in it
 	EndOf    wire.Time  // logical end of the input, if Ending
 	Ending   bool       // it is known
-	Kind     state.Kind // of the tables: state.Base, or state.Delta upon those of an earlier checkpoint
+	Kind     state.Kind // state.Delta if it follows another, else state.Base; a table of a delta may yet be a base
 	Tables   [][]byte   // an image for each declared table, then for each timer
 	Logs     []LogImage // in the order of the task's logs
 	Splits   []SplitState
 	Mark     []byte // of the sink's commit
 }
+
+// Task is whose checkpoint it is.
+func (c *Checkpoint) Task() TaskID { return TaskID{c.Operator, c.Range} }
 
 // LogImage is the untrimmed part of a log.
 type LogImage struct {
