@@ -63,6 +63,16 @@ func (b *Backup) add(info Info, encoded []byte, fits func(more int64) error) err
 	return nil
 }
 
+// discard forgets a checkpoint and what builds on it, and returns how many bytes that were.
+func (b *Backup) discard(gen uint64) (freed int64) {
+	for _, i := range b.index.remove(gen) {
+		freed += int64(len(b.encoded[i.Generation]))
+		delete(b.encoded, i.Generation)
+	}
+	b.bytes -= freed
+	return freed
+}
+
 func always(int64) error { return nil }
 
 // Generations tells what can be restored, newest first.

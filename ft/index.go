@@ -148,15 +148,19 @@ func (x *index) line(gen uint64) (line []Info) {
 	return line
 }
 
-// remove takes a generation out that turned out to be damaged, and all that build on it.
-func (x *index) remove(gen uint64) {
+// remove takes out a generation that turned out to be damaged, and all that build on it.
+func (x *index) remove(gen uint64) (removed []Info) {
 	gone := map[uint64]bool{gen: true}
 	x.gens = slices.DeleteFunc(x.gens, func(i Info) bool {
 		if gone[i.Follows] { // ascending, so what it follows was looked at before
 			gone[i.Generation] = true
 		}
+		if gone[i.Generation] {
+			removed = append(removed, i)
+		}
 		return gone[i.Generation]
 	})
+	return removed
 }
 
 // foldDue says whether the newest generation should be made a base.

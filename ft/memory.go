@@ -85,7 +85,7 @@ func (m *Memory) Generations(ctx context.Context, id TaskID) ([]Info, error) {
 	return nil, ctx.Err()
 }
 
-// Get implements Store. What is in memory is not expected to be damaged: if it is, it stays what it is.
+// Get implements Store.
 func (m *Memory) Get(ctx context.Context, id TaskID, gen uint64) (*Checkpoint, error) {
 	m.mu.Lock()
 	var line [][]byte
@@ -99,7 +99,20 @@ func (m *Memory) Get(ctx context.Context, id TaskID, gen uint64) (*Checkpoint, e
 	case len(line) == 0:
 		return nil, fmt.Errorf("checkpoint %d of %v: %w", gen, id, ErrNotFound)
 	}
-	return foldEncoded(line)
+	c, err := foldEncoded(line)
+	if err != nil {
+		m.discard(id, gen)
+	}
+	return c, err
+}
+
+// discard forgets a checkpoint that is damaged.
+func (m *Memory) discard(id TaskID, gen uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b := m.backups[id]; b != nil {
+		m.used -= b.discard(gen)
+	}
 }
 
 // Fold implements Store. A *BudgetError says that the base does not fit in beside what is kept.

@@ -108,21 +108,29 @@ type turn struct {
 func NewSchedule(cfg ScheduleConfig, members []Member) (*Schedule, error) {
 	errs := []error{cfg.Validate()}
 	cfg = cfg.withDefaults()
-	s := &Schedule{cfg: cfg, members: make([]turn, len(members))}
+	s := &Schedule{cfg: cfg, members: make([]turn, 0, len(members))}
 	for i, m := range members {
-		if err := m.validate(); err != nil {
+		if _, err := s.Add(m); err != nil {
 			errs = append(errs, fmt.Errorf("member %d: %w", i, err))
-			continue
 		}
-		t := &s.members[i]
-		share := (float64(m.Rank) + (float64(m.Index)+0.5)/float64(m.Count)) / float64(m.Ranks)
-		t.offset = time.Duration(float64(cfg.Interval) * cfg.Spread * share)
-		t.due = s.dueAfter(t, -1)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Add takes one more task into the schedule and returns its index. One that comes late is due at once, for the round that it
+// finds.
+func (s *Schedule) Add(m Member) (i int, err error) {
+	if err := m.validate(); err != nil {
+		return 0, err
+	}
+	share := (float64(m.Rank) + (float64(m.Index)+0.5)/float64(m.Count)) / float64(m.Ranks)
+	t := turn{offset: time.Duration(float64(s.cfg.Interval) * s.cfg.Spread * share)}
+	t.due = s.dueAfter(&t, -1)
+	s.members = append(s.members, t)
+	return len(s.members) - 1, nil
 }
 
 // dueAfter is the first moment after now at which a task is due.

@@ -1,10 +1,11 @@
 package cluster
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/fullspate/spate/ft/flock"
 )
 
 const (
@@ -21,13 +22,8 @@ func makeDir() (dir string, alive *os.File, err error) {
 	if dir, err = os.MkdirTemp("", dirPattern); err != nil {
 		return "", nil, err
 	}
-	if alive, err = os.OpenFile(filepath.Join(dir, aliveFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return dir, nil, err
-	}
-	if err := lock(alive); err != nil {
-		return dir, nil, errors.Join(err, alive.Close())
-	}
-	return dir, alive, nil
+	alive, err = flock.Open(filepath.Join(dir, aliveFile))
+	return dir, alive, err
 }
 
 // sweep removes what local clusters have left behind whose process was killed, which had no chance to do it itself. It is a
@@ -51,5 +47,5 @@ func dead(dir string) bool {
 		return false // another user's, or something else
 	}
 	defer f.Close()
-	return unlocked(f)
+	return flock.Supported && flock.Lock(f) == nil // without locks nobody can tell who lives
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/fullspate/spate/ft/flock"
 )
 
 // ErrLocked is why a journal cannot be opened that another process, or another Journal of this one, has open.
@@ -27,7 +29,10 @@ func Open(dir string) (j *Journal, records [][]byte, cut int64, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, 0, err
 	}
-	lock, err := lockFile(filepath.Join(dir, "lock"))
+	lock, err := flock.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, flock.ErrLocked) {
+		err = ErrLocked
+	}
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("state directory %s: %w", dir, err)
 	}

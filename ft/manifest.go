@@ -1,0 +1,84 @@
+package ft
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// manifest is what a directory says about itself, in a file of its own.
+type manifest struct {
+	Format  int       `json:"format"`
+	Graph   string    `json:"graph"` // fingerprint, 16 hexadecimal digits
+	Created time.Time `json:"created"`
+}
+
+const (
+	manifestName   = "job.json"
+	manifestFormat = 1
+	manifestMax    = 64 << 10 // bytes; it has about a hundred
+)
+
+// GraphError says that a directory has the checkpoints of another graph.
+type GraphError struct {
+	Path       string
+	Have, Want string // fingerprints: the directory's, and that of the graph it was opened for
+	Created    time.Time
+}
+
+// Error implements error.
+func (e *GraphError) Error() string {
+	return fmt.Sprintf("%s has the checkpoints of another graph: its fingerprint is %s, this one's %s (it was made %s); give another directory, or remove that one",
+		e.Path, e.Have, e.Want, e.Created.UTC().Format(time.RFC3339))
+}
+
+// openManifest reads the manifest, or makes it where the directory is empty.
+func (d *Dir) openManifest() error {
+	path := filepath.Join(d.cfg.Path, manifestName)
+	want := fmt.Sprintf("%016x", d.cfg.Graph)
+	data, err := readFile(d.cfg.FS, path, manifestMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.makeManifest(path, want)
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	var m manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	switch {
+	case m.Format != manifestFormat:
+		return fmt.Errorf("%s is of format %d, only %d is known", path, m.Format, manifestFormat)
+	case m.Graph != want:
+		return &GraphError{Path: d.cfg.Path, Have: m.Graph, Want: want, Created: m.Created}
+	}
+	d.created = m.Created
+	return nil
+}
+
+func (d *Dir) makeManifest(path, graph string) error {
+	names, err := d.cfg.FS.ReadDir(d.cfg.Path)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if n != lockName && !strings.HasSuffix(n, tempSuffix) {
+			return fmt.Errorf("%s has no %s but is not empty (%s): it is not a directory of checkpoints, or not a whole one", d.cfg.Path, manifestName, n)
+		}
+	}
+	d.created = d.cfg.Now().UTC().Truncate(time.Second)
+	data, err := json.Marshal(manifest{Format: manifestFormat, Graph: graph, Created: d.created})
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(d.cfg.FS, d.cfg.Path, path, append(data, '\n')); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	// What leads to the directory has to be durable too, or all of it is lost.
+	return d.cfg.FS.SyncDir(filepath.Dir(d.cfg.Path))
+}
