@@ -19,17 +19,23 @@ func (s *Snapshot) selectSlots(t *tracking) {
 	}
 }
 
-// undoRef is where the last content put aside for a segment is: chunk (from 1)
-// and offset; at counts them and their blobs' bytes.
+// undoRef is where the last block of contents put aside for a segment is: chunk
+// (from 1) and offset, and how much of it is used; rows and blobs are those of
+// all its blocks.
 type undoRef struct {
-	chunk, offset uint32
-	rows, blobs   uint32
+	chunk, offset, used uint32
+	rows, blobs         uint32 // blobs in bytes
 }
 
 // undoLog keeps contents of slots that were overwritten before their segments
-// were captured. An entry is
+// were captured. Each segment has blocks of its own, so that what was put aside
+// in any order is read with few jumps. A block is
 //
-//	reference to the segment's entry before (8) | blob bytes (8) | slot | blob
+//	undoRef of the segment's block before: chunk (4) | offset (4) | used (4) | 0 (4) | entries
+//
+// and an entry
+//
+//	blob bytes (8), with blobs only | slot | blob
 type undoLog struct {
 	chunks []*slab.Slab
 	used   int // of the last chunk
@@ -38,6 +44,10 @@ type undoLog struct {
 const (
 	undoHeader = 16
 	undoChunk  = 256 << 10
+
+	// undoBlock holds a dozen records of 40 bytes: long enough for the processor
+	// to read ahead, and half of one for each segment is not much wasted.
+	undoBlock = 512
 )
 
 func (u *undoLog) release(pool *slab.Pool) {
@@ -47,41 +57,67 @@ func (u *undoLog) release(pool *slab.Pool) {
 	u.chunks = nil
 }
 
+// at is the block of r, and all that follows it.
+func (u *undoLog) at(r undoRef) []byte { return u.chunks[r.chunk-1].Bytes()[r.offset:] }
+
+// room makes sure that n bytes fit into the block of r, or a new one.
+func (u *undoLog) room(r *undoRef, n int, s *Snapshot) error {
+	size := uint32(max(undoBlock, undoHeader+n))
+	if r.chunk > 0 && r.used+uint32(n) <= undoBlock {
+		return nil
+	}
+	if len(u.chunks) == 0 || u.used+int(size) > u.chunks[len(u.chunks)-1].Size() {
+		c, err := s.pool.Get(max(int(size), undoChunk), s.owner)
+		if err != nil {
+			return err
+		}
+		u.chunks, u.used = append(u.chunks, c), 0
+	}
+	before := *r
+	r.chunk, r.offset, r.used = uint32(len(u.chunks)), uint32(u.used), undoHeader
+	u.used += int(size)
+	b := u.at(*r)
+	binary.LittleEndian.PutUint32(b, before.chunk)
+	binary.LittleEndian.PutUint32(b[4:], before.offset)
+	binary.LittleEndian.PutUint32(b[8:], before.used)
+	binary.LittleEndian.PutUint32(b[12:], 0)
+	return nil
+}
+
 // saveSlot puts the content of slot i of s aside, if it is a record.
 func (m *Map) saveSlot(s *segment, i uint64) {
 	p := m.slot(s, i)
 	if h1At(p) == s.empty {
 		return
 	}
+	n := int(m.lay.stride)
 	var blob []byte
 	if m.lay.blobs() {
 		blob = s.heap.bytes(refAt(p, m.lay.ref))
+		n += 8 + len(blob)
 	}
-	snap, u := m.snap, &m.snap.undo
-	n := undoHeader + int(m.lay.stride) + len(blob)
-	if len(u.chunks) == 0 || u.used+n > u.chunks[len(u.chunks)-1].Size() {
-		c, err := snap.pool.Get(max(n, undoChunk), snap.owner)
-		if err != nil {
-			snap.fail(fmt.Errorf("putting records of table %q aside for a snapshot: %w", m.schema.Name, err))
-			return
-		}
-		u.chunks, u.used = append(u.chunks, c), 0
+	snap, r := m.snap, &s.track.undo
+	if err := snap.undo.room(r, n, snap); err != nil {
+		snap.fail(fmt.Errorf("putting records of table %q aside for a snapshot: %w", m.schema.Name, err))
+		return
 	}
-	b := u.chunks[len(u.chunks)-1].Bytes()[u.used : u.used+n]
-	t := &s.track
-	binary.LittleEndian.PutUint32(b, t.undo.chunk)
-	binary.LittleEndian.PutUint32(b[4:], t.undo.offset)
-	binary.LittleEndian.PutUint64(b[8:], uint64(len(blob)))
-	copy(b[undoHeader:], slotBytes(p, m.lay.stride))
-	copy(b[undoHeader+m.lay.stride:], blob)
-	t.undo = undoRef{uint32(len(u.chunks)), uint32(u.used), t.undo.rows + 1, t.undo.blobs + uint32(len(blob))}
-	u.used += n
+	b := snap.undo.at(*r)[r.used:][:n]
+	r.used, r.rows, r.blobs = r.used+uint32(n), r.rows+1, r.blobs+uint32(len(blob))
+	if m.lay.blobs() {
+		binary.LittleEndian.PutUint64(b, uint64(len(blob)))
+		b = b[8:]
+	}
+	copy(b[copy(b, slotBytes(p, m.lay.stride)):], blob)
 }
 
 // copySegment copies what the snapshot takes of g.
 func (s *Snapshot) copySegment(g *segment) {
 	t := &g.track
-	rows := min(int(g.count), countBits(t.pend)) + int(t.undo.rows)
+	slots := g.total
+	if s.m.lay.blobs() {
+		slots = g.count // those without a record are left out
+	}
+	rows := min(int(slots), countBits(t.pend)) + int(t.undo.rows)
 	blobs := int(t.undo.blobs)
 	if g.heap.slab != nil && rows > 0 {
 		blobs += g.heap.live()
@@ -97,7 +133,7 @@ func (s *Snapshot) copySegment(g *segment) {
 	c := copier{lay: &s.m.lay, to: s.open.slab.Bytes()[s.open.used:], blobsAt: rows * stride}
 	c.slots(g)
 	c.undone(t.undo, &s.undo)
-	p := part{lo: g.lo, hi: g.hi(), at: s.open.used, rows: c.rows, blobs: c.blobs}
+	p := part{lo: g.lo, hi: g.hi(), empty: g.empty, at: s.open.used, rows: c.rows, blobs: c.blobs}
 	if c.rows < rows { // the blobs follow the rows
 		copy(c.to[c.rows*stride:], c.to[c.blobsAt:c.blobsAt+c.blobs])
 	}
@@ -122,24 +158,34 @@ type copier struct {
 	blobs   int // bytes
 }
 
-// slots copies the records of g that are in pend.
+// slots copies the slots of g that are in pend, run by run.
 func (c *copier) slots(g *segment) {
-	stride := c.lay.stride
 	for w, word := range g.track.pend {
-		for ; word != 0; word &= word - 1 {
-			i := uint64(w)<<6 + uint64(bits.TrailingZeros64(word))
-			if i >= uint64(g.total) {
-				return
-			}
-			p := advance(g.slots, i*stride)
-			if h1At(p) == g.empty {
-				continue
-			}
-			var blob []byte
-			if c.lay.ref > 0 {
-				blob = g.heap.bytes(refAt(p, c.lay.ref))
-			}
-			c.row(slotBytes(p, stride), blob)
+		for ; word != 0; word &= word + word&-word {
+			first := bits.TrailingZeros64(word)
+			n := bits.TrailingZeros64(^(word >> first))
+			from := uint64(w<<6 + first)
+			c.run(g, from, min(from+uint64(n), uint64(g.total)))
+		}
+	}
+}
+
+// run copies the slots from one to another, exclusive. Where records have no
+// blobs it does not look at them: the encoder, who has the time, tells those
+// that are empty.
+func (c *copier) run(g *segment, from, to uint64) {
+	stride := c.lay.stride
+	if to <= from {
+		return
+	}
+	if c.lay.ref == 0 {
+		n := copy(c.to[c.rows*int(stride):], slotBytes(advance(g.slots, from*stride), (to-from)*stride))
+		c.rows += n / int(stride)
+		return
+	}
+	for i := from; i < to; i++ {
+		if p := advance(g.slots, i*stride); h1At(p) != g.empty {
+			c.row(slotBytes(p, stride), g.heap.bytes(refAt(p, c.lay.ref)))
 		}
 	}
 }
@@ -147,11 +193,19 @@ func (c *copier) slots(g *segment) {
 // undone copies the records put aside.
 func (c *copier) undone(r undoRef, log *undoLog) {
 	for r.chunk > 0 {
-		b := log.chunks[r.chunk-1].Bytes()[r.offset:]
-		n := binary.LittleEndian.Uint64(b[8:])
-		slot := b[undoHeader : undoHeader+c.lay.stride]
-		c.row(slot, b[undoHeader+c.lay.stride:][:n])
-		r.chunk, r.offset = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		b := log.at(r)
+		for entries := b[undoHeader:r.used]; len(entries) > 0; {
+			n := uint64(0)
+			if c.lay.blobs() {
+				n = binary.LittleEndian.Uint64(entries)
+				entries = entries[8:]
+			}
+			slot, blob := entries[:c.lay.stride], entries[c.lay.stride:][:n]
+			c.row(slot, blob)
+			entries = entries[c.lay.stride+n:]
+		}
+		le := binary.LittleEndian
+		r.chunk, r.offset, r.used = le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
 	}
 }
 

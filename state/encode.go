@@ -122,7 +122,7 @@ func (e *encoder) write(b *batch, p *part) error {
 		lay.parseEntry(deleted[r.slot:], true, &d)
 		return d
 	}
-	puts := e.sortRows(rows, record)
+	puts := e.sortRows(rows, p.empty, record)
 	gone := e.sortDeleted(deleted, deletion)
 	for len(puts) > 0 || len(gone) > 0 {
 		var put, del entry
@@ -151,12 +151,16 @@ func (e *encoder) write(b *batch, p *part) error {
 	return nil
 }
 
-func (e *encoder) sortRows(rows []byte, record func(ref) entry) []ref {
+// sortRows orders the rows that are records.
+func (e *encoder) sortRows(rows []byte, empty uint64, record func(ref) entry) []ref {
 	lay := &e.w.lay
 	refs := e.rows[:0]
 	for i := 0; i*int(lay.stride) < len(rows); i++ {
 		p := bytesPtr(rows[i*int(lay.stride):])
 		r := ref{h1: h1At(p), slot: uint32(i)}
+		if r.h1 == empty {
+			continue
+		}
 		if lay.hasSub {
 			r.h2 = h2At(p)
 		}

@@ -99,16 +99,10 @@ func (s *Snapshot) Err() error {
 // Copied is how many bytes were copied so far.
 func (s *Snapshot) Copied() int64 { return s.copied }
 
-// How often Step looks at the clock.
-const (
-	clockBytes    = 32 << 10
-	clockSegments = 16
-)
-
 // Step copies segments for about budget, or all that are left if it is 0, and
 // says whether everything has been copied (or the snapshot has failed). It
 // copies a segment at least, and goes on as long as another one that takes as
-// long as the last is within the budget.
+// long as the longest so far is within the budget.
 func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) {
 	if s.finished {
 		return true
@@ -118,9 +112,7 @@ func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) 
 		start = now()
 		before = start
 	}
-	m := s.m
-	last := bound{m.rng.Last, hashMax}
-	seen, mark := 0, s.copied
+	longest := time.Duration(0)
 	for {
 		backlog, err := s.out.look()
 		if err != nil {
@@ -130,21 +122,14 @@ func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) 
 		if s.out.limit > 0 && backlog >= s.out.limit {
 			return false
 		}
-		g := m.dir.locate(s.cursor)
-		m.capture(g)
-		if s.finished { // out of memory
+		s.captureNext()
+		if s.finished {
 			return true
 		}
-		if g.hi() == last {
-			s.finish()
-			return true
-		}
-		s.cursor = g.hi().next()
-		seen++
-		if budget > 0 && (s.copied-mark >= clockBytes || seen >= clockSegments) {
-			seen, mark = 0, s.copied
+		if budget > 0 {
 			t := now()
-			if t.Sub(start)+t.Sub(before) > budget {
+			longest = max(longest, t.Sub(before))
+			if t.Sub(start)+longest > budget {
 				if backlog == 0 {
 					s.flush()
 				}
@@ -152,6 +137,20 @@ func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) 
 			}
 			before = t
 		}
+	}
+}
+
+// captureNext captures the segment at the cursor and moves on, or ends copying.
+func (s *Snapshot) captureNext() {
+	m := s.m
+	g := m.dir.locate(s.cursor)
+	m.capture(g)
+	switch {
+	case s.finished: // out of memory
+	case g.hi() == bound{m.rng.Last, hashMax}:
+		s.finish()
+	default:
+		s.cursor = g.hi().next()
 	}
 }
 
@@ -197,10 +196,12 @@ type batch struct {
 //
 //	rows × slot | blobs | deleted identities
 //
-// References in the slots count from the beginning of the blobs.
+// References in the slots count from the beginning of the blobs. Slots without
+// a record may be among the rows.
 type part struct {
 	lo, hi  bound
-	at      int // in the batch
+	empty   uint64 // h1 of a slot without a record
+	at      int    // in the batch
 	rows    int
 	blobs   int // bytes
 	deleted int // bytes
