@@ -565,3 +565,50 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations in a turn of 500 tuples", n)
 	}
 }
+
+// TestTrimByReader trims by what the reader says is not needed any more, not by what it has consumed.
+func TestTrimByReader(t *testing.T) {
+	pool := slab.New(slab.Config{})
+	l, err := New(Config{Stream: 1, PayloadSize: 8, FrameBytes: 256, CapacityBytes: 2 << 10, Pool: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := l.OpenCursor(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range wire.Time(60) {
+		l.Append(i+1, 0, 8)
+	}
+	l.Seal(61)
+	for _, ok := a.Next(); ok; _, ok = a.Next() {
+	}
+	a.Ack(61)
+	if l.Collect(); l.TrimPoint() != 0 || !a.HalfFull() {
+		t.Fatalf("trimmed at %v, half full %v; want 0 and true: %d bytes were consumed, none of them durable", l.TrimPoint(), a.HalfFull(), l.Bytes())
+	}
+	b, err := l.OpenCursor(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Trim(50)
+	if l.Collect(); l.TrimPoint() != 0 {
+		t.Fatalf("trimmed at %v though another reader has not said anything", l.TrimPoint())
+	}
+	b.Trim(40)
+	b.Trim(30)
+	if l.Collect(); l.TrimPoint() != 40 || a.HalfFull() {
+		t.Fatalf("trimmed at %v, half full %v; want 40 and false", l.TrimPoint(), a.HalfFull())
+	}
+	b.Close()
+	if l.Collect(); l.TrimPoint() != 40 {
+		t.Fatalf("trimmed at %v by a reader's end", l.TrimPoint())
+	}
+	if l.Collect(); l.TrimPoint() != 50 {
+		t.Fatalf("trimmed at %v, want 50: only one reader is left", l.TrimPoint())
+	}
+	a.Close()
+	if err := errors.Join(l.Close(), pool.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

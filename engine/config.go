@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/fullspate/spate/engine/graph"
+	"github.com/fullspate/spate/ft"
 )
 
 // Config says how a job is run. The zero Config is a good one. Nothing in it changes a result.
@@ -18,7 +20,8 @@ type Config struct {
 	Parallelism map[string]int
 	// Pace is how many seconds of logical time pass per second; 0 for as fast as possible.
 	Pace float64
-	// LogBytes bounds what a channel's log holds between steps, in bytes; 0 for 1 MiB. At least 4 KiB.
+	// LogBytes bounds what a channel's log holds between steps, in bytes; 0 for 1 MiB, or with checkpoints, between which a log
+	// keeps everything, 64 MiB. At least 4 KiB.
 	LogBytes int64
 	// StepBytes bounds what one step of a task may emit to one consumer, in bytes; 0 for 1 GiB. A job whose operator emits
 	// more at one logical time ends with an error.
@@ -34,6 +37,12 @@ type Config struct {
 	Window int64
 	// NoFuse keeps stateless operators in tasks of their own.
 	NoFuse bool
+	// CheckpointDir, if set, is where checkpoints go. A job that finds there what an earlier run of the same graph has left,
+	// which did not come to its end, goes on from that; at its end it removes them.
+	CheckpointDir string
+	// CheckpointInterval is the time between two checkpoints of a task; 0 for 5 s. A task whose input waits for it in logs that
+	// are half full takes one sooner.
+	CheckpointInterval time.Duration
 	// SpillDir, if set, is where logs go that are full, instead of holding up those who write them.
 	SpillDir string
 	// ProfileLabels makes loops carry profiler labels for operator and task: about 20 ns per turn.
@@ -45,6 +54,7 @@ type Config struct {
 const (
 	loopsMax         = 256
 	logBytesDefault  = 1 << 20
+	logBytesDurable  = 64 << 20
 	stepBytesDefault = 1 << 30 // a million tuples of a KiB, from one timer
 	logBytesMin      = 4 << 10
 )
@@ -71,6 +81,9 @@ func (c Config) Validate() error {
 	if c.Window < 0 {
 		fail("Window is %d bytes, want 0 (256 KiB) or a positive number", c.Window)
 	}
+	if c.CheckpointInterval < 0 {
+		fail("CheckpointInterval is %v, want 0 (%v) or more", c.CheckpointInterval, ft.IntervalDefault)
+	}
 	if c.Memory < 0 {
 		fail("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory)
 	}
@@ -89,6 +102,12 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.LogBytes == 0 {
 		c.LogBytes = logBytesDefault
+		if c.CheckpointDir != "" {
+			c.LogBytes = logBytesDurable
+		}
+	}
+	if c.CheckpointInterval == 0 {
+		c.CheckpointInterval = ft.IntervalDefault
 	}
 	if c.StepBytes == 0 {
 		c.StepBytes = stepBytesDefault

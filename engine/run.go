@@ -23,6 +23,7 @@ type Job struct {
 	pool  *slab.Pool
 	dep   *deploy.Deployment
 	loops []*loop.Loop
+	keep  *keeping // nil where no checkpoints are taken
 	start time.Time
 	done  chan struct{}
 
@@ -69,21 +70,42 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	}
 	j := &Job{done: make(chan struct{})}
 	j.pool = slab.New(slab.Config{Budget: cfg.Memory, HugePages: true, Prefault: true})
-	j.dep, err = deploy.New(plan, deploy.Config{
-		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes,
-		SpillDir: cfg.SpillDir, TrimOnAck: true,
-	})
-	if err != nil {
+	if err := j.deploy(g, plan, cfg); err != nil {
 		return nil, errors.Join(err, j.pool.Close())
 	}
-	j.makeLoops(cfg, place)
+	if err := j.makeLoops(cfg, place); err != nil {
+		return nil, errors.Join(err, j.dep.Close(), j.keep.close(), j.pool.Close())
+	}
 	cfg.Logger.Info("job started", "graph", g.g.Name, "loops", cfg.Loops, "tasks", j.taskCount())
 	j.run(ctx, cfg)
 	return j, nil
 }
 
+// deploy makes the tasks, and sets them to where an earlier run has left them.
+func (j *Job) deploy(g *Graph, plan *graph.Plan, cfg Config) (err error) {
+	if cfg.CheckpointDir != "" {
+		if j.keep, err = keepIn(cfg, g.Fingerprint()); err != nil {
+			return err
+		}
+	}
+	j.dep, err = deploy.Make(plan, deploy.Config{
+		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes,
+		SpillDir: cfg.SpillDir, TrimOnAck: j.keep == nil,
+	})
+	if err != nil {
+		return errors.Join(err, j.keep.close())
+	}
+	if err = j.keep.restore(j.dep, j.pool); err == nil {
+		err = j.dep.ConnectAll()
+	}
+	if err != nil {
+		return errors.Join(err, j.dep.Close(), j.keep.close())
+	}
+	return nil
+}
+
 // makeLoops gives each loop its tasks.
-func (j *Job) makeLoops(cfg Config, place [][]int) {
+func (j *Job) makeLoops(cfg Config, place [][]int) error {
 	sets := make([][]*task.Task, cfg.Loops)
 	for u, slots := range place {
 		for i, slot := range slots {
@@ -93,11 +115,15 @@ func (j *Job) makeLoops(cfg Config, place [][]int) {
 	for _, set := range sets {
 		j.loops = append(j.loops, loop.New(set, loop.TurnBudget, cfg.ProfileLabels))
 	}
+	if err := j.keep.watch(j, place); err != nil {
+		return err
+	}
 	for _, u := range j.dep.Plan.Units {
 		if r := u.Host().Reading; r != nil && r.OnWake != nil {
 			r.OnWake(j.wakeAll)
 		}
 	}
+	return nil
 }
 
 func (j *Job) wakeAll() {
@@ -122,7 +148,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 				d.Peers = append(d.Peers, p)
 			}
 		}
-		d.Between = j.ender(l)
+		d.Between = j.ender(i, l)
 		wg.Go(func() {
 			err := errGoexit
 			defer func() {
@@ -139,7 +165,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 		unhook()
 		j.mu.Lock()
 		j.end = time.Since(j.start)
-		if err := errors.Join(j.dep.Close()); err != nil && j.err == nil {
+		if err := errors.Join(j.keep.end(j.err == nil && j.ending.Load() != cancelling), j.dep.Close()); err != nil && j.err == nil {
 			j.err = fmt.Errorf("closing: %w", err)
 		}
 		if err := j.pool.Close(); err != nil && j.err == nil {
@@ -162,7 +188,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 var errGoexit = errors.New("an operator has ended the goroutine of its loop: runtime.Goexit was called, as testing.T.FailNow does")
 
 // ender is run between turns of a loop: it passes on that the job is to end early, once.
-func (j *Job) ender(l *loop.Loop) func() {
+func (j *Job) ender(i int, l *loop.Loop) func() {
 	seen := running
 	return func() {
 		now := j.ending.Load()
@@ -170,6 +196,9 @@ func (j *Job) ender(l *loop.Loop) func() {
 			return
 		}
 		seen = now
+		if now == cancelling {
+			j.keep.stop(i)
+		}
 		l.Each(func(t *task.Task) {
 			t.StopReading()
 			if now == cancelling {

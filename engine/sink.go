@@ -20,7 +20,9 @@ type SinkPart = task.SinkPart
 type SinkWriter[T any] interface {
 	// Write takes one result, borrowed. An error is reported through c.Fail.
 	Write(c *Ctx, v *T)
-	// Commit makes durable what was written, which is everything below position, and returns a mark to find it again.
+	// Commit makes durable what was written, which is everything below position, and returns a mark to find it again. A
+	// writer with a method Sync() error may leave what takes time to that: it is called after Commit, on another goroutine
+	// than the other methods and while they go on being called.
 	Commit(position wire.Time) (mark []byte, err error)
 	// Restore forgets what was written after the mark.
 	Restore(mark []byte) error
@@ -123,11 +125,16 @@ func (w *fileWriter[T]) Commit(wire.Time) ([]byte, error) {
 	if err := errors.Join(w.begin(), w.buf.Flush()); err != nil {
 		return nil, fmt.Errorf("result file: %w", err)
 	}
-	// A pipe or a terminal cannot be synced; what was written to it is out already.
-	if err := w.file.Sync(); err != nil && !notSyncable(err) {
-		return nil, fmt.Errorf("result file: %w", err)
-	}
 	return binary.LittleEndian.AppendUint64(nil, uint64(w.size)), nil
+}
+
+// Sync makes durable what has been handed to the system. A pipe or a terminal cannot be synced; what was written to it is
+// out already.
+func (w *fileWriter[T]) Sync() error {
+	if err := w.file.Sync(); err != nil && !notSyncable(err) {
+		return fmt.Errorf("result file: %w", err)
+	}
+	return nil
 }
 
 func (w *fileWriter[T]) Restore(mark []byte) error {

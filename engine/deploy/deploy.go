@@ -3,11 +3,13 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
@@ -66,12 +68,37 @@ type Deployment struct {
 	Plan  *graph.Plan
 	Units [][]*Task // by unit and index
 	cfg   Config
+	ages  *task.Ages
 }
 
 // New makes and connects the tasks of a plan. On an error nothing is left behind.
 func New(plan *graph.Plan, cfg Config) (*Deployment, error) {
-	d := &Deployment{Plan: plan, cfg: cfg}
+	d, err := Make(plan, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.ConnectAll(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// ConnectAll opens the channels between tasks of this process, each from where its consumer stands.
+func (d *Deployment) ConnectAll() (err error) {
+	d.Tasks(func(t *Task) {
+		if err == nil {
+			err = d.Connect(t, t.Position())
+		}
+	})
+	return err
+}
+
+// Make makes the tasks of a plan and their logs, so that they can be restored before they are connected with ConnectAll. On
+// an error nothing is left behind.
+func Make(plan *graph.Plan, cfg Config) (*Deployment, error) {
+	d := &Deployment{Plan: plan, cfg: cfg, ages: task.NewAges(cfg.Clock)}
 	d.number()
+	d.addSources()
 	for _, tasks := range d.Units {
 		for _, t := range tasks {
 			if !d.local(t) {
@@ -85,13 +112,6 @@ func New(plan *graph.Plan, cfg Config) (*Deployment, error) {
 	for _, tasks := range d.Units {
 		for _, t := range tasks {
 			if err := d.makeEdges(t); err != nil {
-				return nil, errors.Join(err, d.Close())
-			}
-		}
-	}
-	for _, tasks := range d.Units {
-		for _, t := range tasks {
-			if err := d.Connect(t, 0); err != nil {
 				return nil, errors.Join(err, d.Close())
 			}
 		}
@@ -123,6 +143,17 @@ func (d *Deployment) number() {
 	}
 }
 
+// addSources lets the ages know which source task reads what, in whatever process it is.
+func (d *Deployment) addSources() {
+	for _, u := range d.Plan.Units {
+		if u.Host().Kind == task.Source {
+			for _, splits := range graph.Spread(u.Host().Reading.Splits, u.Tasks) {
+				d.ages.AddSource(splits)
+			}
+		}
+	}
+}
+
 func (d *Deployment) local(t *Task) bool { return d.cfg.Local == nil || d.cfg.Local(t.Unit, t.Index) }
 
 // fill makes the task itself, without logs and channels.
@@ -130,7 +161,7 @@ func (d *Deployment) fill(t *Task) (err error) {
 	u := d.Plan.Units[t.Unit]
 	cfg := task.Config{
 		Index: t.Index, Of: u.Tasks, Range: u.Ranges[t.Index],
-		Specs: u.Specs(), Pool: d.cfg.Pool, Clock: d.cfg.Clock,
+		Specs: u.Specs(), Pool: d.cfg.Pool, Clock: d.cfg.Clock, Ages: d.ages,
 	}
 	if host := u.Host(); host.Kind == task.Source {
 		cfg.Splits = graph.Spread(host.Reading.Splits, u.Tasks)[t.Index]
@@ -323,6 +354,21 @@ func (d *Deployment) Tasks(fn func(*Task)) {
 			}
 		}
 	}
+}
+
+// Member is the task's place in the order in which checkpoints are taken.
+func (d *Deployment) Member(t *Task) ft.Member {
+	ranks := d.Plan.Ranks()
+	m := ft.Member{Rank: ranks[t.Unit], Ranks: slices.Max(ranks) + 1}
+	for u, tasks := range d.Units {
+		if ranks[u] == m.Rank {
+			if u == t.Unit {
+				m.Index = m.Count + t.Index
+			}
+			m.Count += len(tasks)
+		}
+	}
+	return m
 }
 
 // Close releases tasks and logs; nobody may be running them.

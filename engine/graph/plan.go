@@ -152,6 +152,23 @@ func (p *Plan) Where(op *Operator) (unit, member int) {
 	return at.unit, at.member
 }
 
+// Ranks are the longest ways from each unit to a sink, or to another unit that nothing consumes, in channels: 0 for those.
+func (p *Plan) Ranks() []int {
+	ranks := make([]int, len(p.Units))
+	for u := len(p.Units) - 1; u >= 0; u-- { // consumers first
+		for _, m := range p.Units[u].Members {
+			for o := range m.Op.Outs {
+				for _, c := range p.Graph.Consumers(m.Op, o) {
+					if to, at := p.Where(c.Op); at == 0 {
+						ranks[u] = max(ranks[u], ranks[to]+1)
+					}
+				}
+			}
+		}
+	}
+	return ranks
+}
+
 func (g *Graph) ids() []string {
 	ids := make([]string, len(g.Operators))
 	for i, op := range g.Operators {

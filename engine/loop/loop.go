@@ -17,6 +17,7 @@ type Loop struct {
 	budget int
 	labels bool // the goroutine carries profiler labels
 	left   int  // tasks that are not done
+	keeper Keeper
 
 	asleep atomic.Bool
 	wake   chan struct{}
@@ -33,6 +34,18 @@ type entry struct {
 	labels context.Context
 }
 
+// Keeper takes checkpoints of a loop's tasks. It is called by the goroutine that steps the loop.
+type Keeper interface {
+	// Step does what there is to do, for a short while. It says whether something became durable, and until when it need not
+	// be called though nothing moves. An error ends the job.
+	Step(now time.Duration) (worked bool, until time.Duration, err error)
+	// Done says that the ends of all tasks are durable.
+	Done() bool
+}
+
+// Keep has checkpoints taken between turns. The loop is not done before the keeper is.
+func (l *Loop) Keep(k Keeper) { l.keeper = k }
+
 // TurnBudget is how many tuples a task may process in a turn: enough for full frames, few enough for what one task has
 // written to be in the cache when the next one reads it.
 const TurnBudget = 4096
@@ -40,15 +53,25 @@ const TurnBudget = 4096
 // New makes a loop of tasks, which take turns in this order: producers before consumers. With labels, the goroutine that
 // steps the loop carries profiler labels for operator and task, while it is in a step.
 func New(tasks []*task.Task, budget int, labels bool) *Loop {
-	l := &Loop{budget: budget, labels: labels, left: len(tasks), wake: make(chan struct{}, 1), measures: make([]task.Measure, len(tasks))}
+	l := &Loop{budget: budget, labels: labels, wake: make(chan struct{}, 1)}
 	for _, t := range tasks {
-		e := &entry{Task: t}
-		if labels {
-			e.labels = pprof.WithLabels(context.Background(), pprof.Labels("operator", t.Operator(), "task", strconv.Itoa(t.Index)))
-		}
-		l.tasks = append(l.tasks, e)
+		l.Add(t)
 	}
 	return l
+}
+
+// Add gives the loop another task, which takes its turn after the others. It must be called by the goroutine that steps the
+// loop.
+func (l *Loop) Add(t *task.Task) {
+	e := &entry{Task: t}
+	if l.labels {
+		e.labels = pprof.WithLabels(context.Background(), pprof.Labels("operator", t.Operator(), "task", strconv.Itoa(t.Index)))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tasks = append(l.tasks, e)
+	l.measures = append(l.measures, task.Measure{})
+	l.left++
 }
 
 // Turn is what a step of a loop came to.
@@ -89,6 +112,14 @@ func (l *Loop) Step(now time.Duration, clock func() time.Duration) (Turn, error)
 		pprof.SetGoroutineLabels(context.Background()) // what comes now is nobody's in particular: the network, another job
 	}
 	turn.Done = l.left == 0
+	if l.keeper != nil {
+		worked, until, err := l.keeper.Step(now)
+		if err != nil {
+			return turn, err
+		}
+		turn.Worked, turn.Until = turn.Worked || worked, min(turn.Until, until)
+		turn.Done = turn.Done && l.keeper.Done()
+	}
 	l.changed = l.changed || turn.Worked
 	if turn.Done || now-l.published >= measureEvery || now < l.published {
 		l.measure(now)

@@ -9,23 +9,25 @@ import (
 	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/state"
+	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
 
 // Freeze begins a checkpoint: it fixes position, logs, splits and what the sink has committed, and freezes the tables.
 // The task may go on at once; Step copies the frozen state between turns, and Finish encodes it.
 type Freeze struct {
-	task  *Task
 	check *ft.Checkpoint
 	snaps []*state.Snapshot
 	step  int
+	sync  func() error // of the sink's writer, nil for none
 }
 
 // Freeze begins a checkpoint between two turns. kind is state.Base or state.Delta; tables without a snapshot to build
-// upon are written as a base whatever is asked for.
+// upon are written as a base whatever is asked for. A task at the end of its input has no use for its tables any more: they
+// are left out.
 func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
-	f := &Freeze{task: t, check: &ft.Checkpoint{
-		Operator: t.Operator(), Range: t.Range, Position: t.pos, EndOf: t.eoi, Ending: t.allEnding,
+	f := &Freeze{check: &ft.Checkpoint{
+		Operator: t.Operator(), Range: t.Range, Position: t.pos, EndOf: t.eoi, Ending: t.allEnding, Kind: kind,
 	}}
 	t.publish()
 	for _, l := range t.logs {
@@ -50,10 +52,11 @@ func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
 				return nil, fmt.Errorf("commit at %v: %w", t.pos, err)
 			}
 			t.mark = bytes.Clone(mark)
+			f.sync = syncOf(t.writer)
 		}
 		f.check.Mark = t.mark
 	}
-	for _, m := range t.insts[0].tables {
+	for _, m := range t.tablesToKeep() {
 		s, err := m.Freeze(kind, t.pos)
 		if err != nil {
 			f.Abort()
@@ -62,6 +65,22 @@ func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
 		f.snaps = append(f.snaps, s)
 	}
 	return f, nil
+}
+
+// tablesToKeep are the tables that a checkpoint has to hold.
+func (t *Task) tablesToKeep() []*state.Map {
+	if t.pos == wire.TimeMax {
+		return nil
+	}
+	return t.insts[0].tables
+}
+
+// SetBacklog has Step pause while so many bytes of a table, copied, await Finish, which must be running by then; 0, as at
+// first, for no bound.
+func (f *Freeze) SetBacklog(bytes int64) {
+	for _, s := range f.snaps {
+		s.SetBacklog(bytes)
+	}
 }
 
 // Step copies frozen state for about budget and says whether all of it is copied. A budget of 0 copies everything.
@@ -78,8 +97,14 @@ func (f *Freeze) Step(budget time.Duration, now func() time.Time) (done bool) {
 	return true
 }
 
-// Finish encodes what was copied and returns the checkpoint. It may run on any goroutine once Step is done.
+// Finish encodes what is copied, has the sink's commit made durable, and returns the checkpoint. It may run on any goroutine,
+// while Step is still being called as well as after it is done; it waits for what is not copied yet.
 func (f *Freeze) Finish(codec state.Codec) (*ft.Checkpoint, error) {
+	if f.sync != nil {
+		if err := f.sync(); err != nil {
+			return nil, fmt.Errorf("commit at %v: %w", f.check.Position, err)
+		}
+	}
 	for _, s := range f.snaps {
 		var b bytes.Buffer
 		if _, err := s.Encode(&b, codec); err != nil {
@@ -120,12 +145,12 @@ func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 	switch {
 	case c.Operator != host.Spec.ID:
 		return fmt.Errorf("the checkpoint is of operator %q, the task of %q", c.Operator, host.Spec.ID)
-	case len(c.Tables) != len(tables):
+	case len(c.Tables) != len(tables) && c.Position < wire.TimeMax:
 		return fmt.Errorf("the checkpoint of operator %q has %d tables, the operator %d", c.Operator, len(c.Tables), len(tables))
 	case len(c.Logs) != len(t.logs):
 		return fmt.Errorf("the checkpoint of operator %q has %d logs, the task %d", c.Operator, len(c.Logs), len(t.logs))
 	}
-	for i, schema := range tables {
+	for i, schema := range tables[:len(c.Tables)] {
 		cfg := state.Config{Schema: schema, Range: t.Range, Pool: pool, Owner: c.Operator + "/" + schema.Name}
 		m, err := state.Restore(cfg, c.Tables[i])
 		if err != nil {

@@ -16,12 +16,25 @@ func (t *Task) finishSink(p Progress) error {
 			return err
 		}
 		t.mark = bytes.Clone(mark)
+		if sync := syncOf(t.writer); sync != nil {
+			if err := sync(); err != nil {
+				return err
+			}
+		}
 		return t.writer.Close()
 	case p.Worked:
 		t.idle = false
 	case !t.idle:
 		t.idle = true
 		return t.writer.Flush()
+	}
+	return nil
+}
+
+// syncOf is the writer's Sync, nil where its Commit does everything.
+func syncOf(w SinkWriter) func() error {
+	if s, ok := w.(Syncer); ok {
+		return s.Sync
 	}
 	return nil
 }

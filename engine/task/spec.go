@@ -132,6 +132,10 @@ type SinkWriter interface {
 	Close() error
 }
 
+// Syncer is a SinkWriter for which making results durable takes time. Its Commit hands over what was written, and returns
+// at once; Sync, called after it on another goroutine while results go on being written, returns once all that is durable.
+type Syncer interface{ Sync() error }
+
 // SinkSpec says how a sink writes. Open returns the writer and the handler that feeds it.
 type SinkSpec struct {
 	Open func(SinkPart) (SinkWriter, Handler, error)

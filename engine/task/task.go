@@ -24,6 +24,7 @@ type Task struct {
 	heads    []wire.Time // of the channels, for scanning
 	logs     []*buffers.Log
 	reading  *reading
+	trail    *trail // of a source: where it notes how far it is; nil for nowhere
 	writer   SinkWriter
 
 	pos       wire.Time // every effect of everything below is in the state
@@ -33,8 +34,9 @@ type Task struct {
 	timers timers
 	ctx    Ctx
 	steps
-	now   time.Duration
-	stats Stats
+	now       time.Duration
+	stats     Stats
+	latencies latencies
 }
 
 // steps is room for the step at hand.
@@ -77,6 +79,7 @@ type Config struct {
 	Pool      *slab.Pool
 	Splits    []Split // the splits that a source's task reads
 	Clock     Clock   // when a source may release what
+	Ages      *Ages   // where latencies come from, shared by the job's tasks; nil: they are not taken
 }
 
 // New makes a task at position 0 with empty state. Outputs and channels are connected afterwards, then Open is called.
@@ -84,6 +87,9 @@ func New(cfg Config) (*Task, error) {
 	t := &Task{Index: cfg.Index, Range: cfg.Range}
 	t.hold = wire.TimeMax
 	t.ctx.task = t
+	if cfg.Specs[0].Kind != Source {
+		t.latencies.ages = cfg.Ages
+	}
 	t.timers.init()
 	for _, s := range cfg.Specs {
 		in := &Instance{Spec: s, task: t, Handlers: make([]Handler, len(s.Ports))}
@@ -101,6 +107,7 @@ func New(cfg Config) (*Task, error) {
 	switch host.Kind {
 	case Source:
 		t.reading, err = newReading(host.Reading, cfg.Splits, cfg.Clock)
+		t.trail = cfg.Ages.of(cfg.Splits)
 	case Sink:
 		part := SinkPart{Index: cfg.Index, Of: cfg.Of, Range: cfg.Range}
 		var h Handler
@@ -224,6 +231,9 @@ func (t *Task) Durable(position wire.Time) {
 		ch.feed.Trim(t.durable)
 	}
 }
+
+// DurableAt is the position of the last checkpoint that is durable, 0 for none.
+func (t *Task) DurableAt() wire.Time { return t.durable }
 
 // Asked says that a log which feeds the task waits for a checkpoint.
 func (t *Task) Asked() bool {

@@ -1,0 +1,328 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/ft"
+	"github.com/fullspate/spate/state"
+	"github.com/fullspate/spate/wire"
+)
+
+// Config says how checkpoints are taken. Keep must be set.
+type Config struct {
+	Schedule ft.ScheduleConfig
+	// Slice is about how long a turn may be held up for copying state; 0 for 100 µs.
+	Slice time.Duration
+	// Pause lies between two slices at least, so that copying takes no more than its share of the loop; 0 for 400 µs.
+	Pause time.Duration
+	// Backlog is how many bytes of a table may have been copied and not be encoded yet: the memory that a snapshot takes. 0 for
+	// 8 MiB; below 0 nothing is encoded before all is copied.
+	Backlog int64
+	// Keep makes a checkpoint durable and then, on any goroutine, calls done. It may block. A *ft.ChainError is answered
+	// with a checkpoint that is complete by itself.
+	Keep func(c Kept, done func(error))
+	// Go runs what must not hold up the loop; nil for a goroutine.
+	Go func(func())
+	// Wake is called, on any goroutine, when Step has something to do again.
+	Wake func()
+	// Clock measures slices; nil for time.Now.
+	Clock func() time.Time
+	// Logger takes what is worth telling; nil for nothing.
+	Logger *slog.Logger
+}
+
+// Kept is an encoded checkpoint of a task.
+type Kept struct {
+	Task                ft.TaskID
+	Generation, Follows uint64
+	Position            wire.Time
+	Encoded             []byte
+}
+
+const (
+	sliceDefault   = 100 * time.Microsecond
+	pauseDefault   = 400 * time.Microsecond
+	backlogDefault = 8 << 20
+)
+
+// Stats counts what a Taker has done.
+type Stats struct {
+	Taken    uint64        // checkpoints that are durable
+	Failed   uint64        // that are not
+	Bytes    uint64        // of those taken, encoded
+	Last     int64         // bytes of the last one
+	SliceMax time.Duration // the longest that a turn was held up
+}
+
+// Taker takes checkpoints of the tasks of one loop.
+type Taker struct {
+	cfg   Config
+	sched *ft.Schedule
+	tasks []*subject
+	run   *running // under way, nil for none
+	over  bool
+	stats Stats
+
+	mu  sync.Mutex
+	end *outcome // of what is under way; guarded by mu
+}
+
+// subject is a task of which checkpoints are taken.
+type subject struct {
+	*task.Task
+	id      ft.TaskID
+	gen     uint64 // last used
+	kept    uint64 // generation of the last that was kept, 0 if the next has to be complete by itself
+	durable wire.Time
+	again   bool // it must be taken although nothing may have changed
+	renewed int  // how often what was kept may have been lost
+}
+
+// running is a checkpoint under way.
+type running struct {
+	index    int
+	freeze   *task.Freeze
+	kept     Kept
+	copied   bool
+	next     time.Duration // slice
+	renewed  int           // the task's, when it began
+	onlyLogs bool
+}
+
+// outcome is what became of it.
+type outcome struct {
+	bytes int
+	err   error
+}
+
+// New makes a taker without tasks.
+func New(cfg Config) (*Taker, error) {
+	if cfg.Slice == 0 {
+		cfg.Slice = sliceDefault
+	}
+	if cfg.Pause == 0 {
+		cfg.Pause = pauseDefault
+	}
+	if cfg.Backlog == 0 {
+		cfg.Backlog = backlogDefault
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Go == nil {
+		cfg.Go = func(fn func()) { go fn() }
+	}
+	if cfg.Wake == nil {
+		cfg.Wake = func() {}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	sched, err := ft.NewSchedule(cfg.Schedule, nil)
+	return &Taker{cfg: cfg, sched: sched}, err
+}
+
+// Add has checkpoints taken of a task from now on. gen is the last generation that was used of it: 0 for a new task, that of
+// its checkpoint for one that was restored.
+func (k *Taker) Add(t *task.Task, m ft.Member, gen uint64) error {
+	i, err := k.sched.Add(m)
+	if err != nil {
+		return fmt.Errorf("checkpoints of operator %q: %w", t.Operator(), err)
+	}
+	if i != len(k.tasks) {
+		panic(fmt.Sprintf("BUG: the schedule calls task %d of a loop %d", len(k.tasks), i))
+	}
+	k.tasks = append(k.tasks, &subject{Task: t, id: ft.TaskID{Operator: t.Operator(), Range: t.Range}, gen: gen, durable: t.DurableAt()})
+	return nil
+}
+
+// Renew has a complete checkpoint taken soon of every task that match says, since what was kept of it may be lost.
+func (k *Taker) Renew(match func(ft.TaskID) bool) {
+	for i, s := range k.tasks {
+		if match(s.id) {
+			s.kept, s.again = 0, true
+			s.renewed++
+			k.sched.Ask(i)
+		}
+	}
+}
+
+// Stop ends it: what is under way is given up, and nothing is begun any more.
+func (k *Taker) Stop() {
+	k.over = true
+	if k.run == nil || k.run.copied {
+		return
+	}
+	k.run.freeze.Abort()
+	k.run.copied = true
+	if k.cfg.Backlog < 0 { // nobody is at it yet
+		k.run = nil
+	}
+}
+
+// Done says that all tasks are at their end, and that this is durable, or that it was stopped, and nothing is under way.
+func (k *Taker) Done() bool {
+	if k.run != nil {
+		return false
+	}
+	for _, s := range k.tasks {
+		if !k.over && s.durable != wire.TimeMax {
+			return false
+		}
+	}
+	return true
+}
+
+// Stats returns the counters.
+func (k *Taker) Stats() Stats { return k.stats }
+
+// Step does what there is to do at now, the time since the job began, for about one slice. It says whether something became
+// durable, and until when there is nothing to do unless a task moves, a log asks, or Wake is called. An error is a sink's,
+// and ends the job.
+func (k *Taker) Step(now time.Duration) (worked bool, until time.Duration, err error) {
+	worked = k.hear(now)
+	if k.run == nil && !k.over {
+		if err := k.begin(now); err != nil {
+			return worked, task.Never, err
+		}
+	}
+	if k.run == nil {
+		if k.over {
+			return worked, task.Never, nil
+		}
+		_, ok, due := k.sched.Next(now)
+		if ok {
+			due = now
+		}
+		return worked, due, nil
+	}
+	return worked, k.slice(now), nil
+}
+
+// begin freezes the task whose turn it is, if it is one's.
+func (k *Taker) begin(now time.Duration) error {
+	for i, s := range k.tasks {
+		if s.Asked() || s.Position() == wire.TimeMax && s.durable != wire.TimeMax {
+			k.sched.Ask(i)
+		}
+	}
+	i, ok, _ := k.sched.Next(now)
+	if !ok {
+		return nil
+	}
+	s := k.tasks[i]
+	k.sched.Began(i, now)
+	if s.Position() == s.durable && s.gen > 0 && !s.again {
+		k.sched.Ended(i, now, nil) // nothing has changed, or nothing that would have to be kept
+		return nil
+	}
+	kind := state.Delta
+	if s.kept == 0 {
+		kind = state.Base
+	}
+	start := k.cfg.Clock()
+	f, err := s.Freeze(kind)
+	if err != nil {
+		return fmt.Errorf("checkpoint of operator %q, task %d: %w", s.Operator(), s.Index, err)
+	}
+	s.gen++
+	k.run = &running{index: i, freeze: f, next: now, renewed: s.renewed, kept: Kept{Task: s.id, Generation: s.gen, Follows: s.kept, Position: s.Position()}}
+	s.again = false
+	if k.cfg.Backlog > 0 {
+		f.SetBacklog(k.cfg.Backlog)
+		k.finish()
+	}
+	k.held(start)
+	return nil
+}
+
+// slice copies some of what is frozen, and returns when to go on.
+func (k *Taker) slice(now time.Duration) (until time.Duration) {
+	r := k.run
+	switch {
+	case r.copied:
+		return task.Never
+	case now < r.next:
+		return r.next
+	}
+	start := k.cfg.Clock()
+	r.copied = r.freeze.Step(k.cfg.Slice, k.cfg.Clock)
+	k.held(start)
+	if !r.copied {
+		r.next = now + k.cfg.Pause
+		return r.next
+	}
+	if k.cfg.Backlog < 0 {
+		k.finish()
+	}
+	return task.Never
+}
+
+// held accounts for how long a turn was held up.
+func (k *Taker) held(since time.Time) {
+	k.stats.SliceMax = max(k.stats.SliceMax, k.cfg.Clock().Sub(since))
+}
+
+// finish has what is frozen encoded and kept, beside the loop.
+func (k *Taker) finish() {
+	r := k.run
+	k.cfg.Go(func() {
+		c, err := r.freeze.Finish(state.S2)
+		if err != nil {
+			k.ended(outcome{err: err})
+			return
+		}
+		kept := r.kept
+		c.Generation, c.Follows = kept.Generation, kept.Follows
+		kept.Encoded = c.Append(nil)
+		k.cfg.Keep(kept, func(err error) { k.ended(outcome{len(kept.Encoded), err}) })
+	})
+}
+
+// ended takes note of what has become of the checkpoint under way, for the loop to hear.
+func (k *Taker) ended(o outcome) {
+	k.mu.Lock()
+	k.end = &o
+	k.mu.Unlock()
+	k.cfg.Wake()
+}
+
+// errRenewed is why a checkpoint does not count that was kept where it may be lost.
+var errRenewed = errors.New("who was to keep it is gone")
+
+// hear tells the task what has become of its checkpoint. It says whether something became durable.
+func (k *Taker) hear(now time.Duration) bool {
+	k.mu.Lock()
+	o := k.end
+	k.end = nil
+	k.mu.Unlock()
+	if o == nil {
+		return false
+	}
+	r := k.run
+	k.run = nil
+	s := k.tasks[r.index]
+	if o.err == nil && s.renewed != r.renewed {
+		o.err = errRenewed
+	}
+	k.sched.Ended(r.index, now, o.err)
+	if o.err != nil {
+		r.freeze.Abort() // what it would have held is in no later one
+		s.kept = 0
+		k.stats.Failed++
+		k.cfg.Logger.Warn("checkpoint failed", "task", s.id, "generation", r.kept.Generation, "error", o.err)
+		return false
+	}
+	s.kept = r.kept.Generation
+	s.durable = max(s.durable, r.kept.Position)
+	s.Durable(s.durable)
+	k.stats.Taken++
+	k.stats.Bytes += uint64(o.bytes)
+	k.stats.Last = int64(o.bytes)
+	return true
+}
