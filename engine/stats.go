@@ -66,7 +66,14 @@ type TaskStats struct {
 	// Due is until when a source has nothing to release by its pace, as time since the run began; 0 if it has, and for what
 	// is no source.
 	Due time.Duration
+	// Latency is how long what the task has processed lately had been on its way. A source has none, and an operator that is
+	// fused has its host's.
+	Latency Latency `json:",omitzero"`
 }
+
+// Latency is how long what a task has processed lately had been on its way: since the moment that the pace of the job gave
+// it, or without a pace since its source had emitted it.
+type Latency = task.Latency
 
 // Stats reports the job's counters. It may be called at any time from any goroutine.
 func (j *Job) Stats() Stats {
@@ -104,7 +111,7 @@ func appendTask(list []TaskStats, loop int, t *task.Task, m task.Measure, elapse
 			ts.Useful, ts.Waiting = m.Useful, max(elapsed-m.Useful, 0)
 			ts.Turns, ts.Blocked = m.Turns, m.Blocked
 			ts.QueueBytes, ts.StateBytes, ts.Position = m.QueueBytes, m.StateBytes, m.Position
-			ts.Due = m.Due
+			ts.Due, ts.Latency = m.Due, m.Latency
 			if m.Frontier != wire.TimeMax && m.Frontier > m.Position {
 				ts.FrontierLag = time.Duration(m.Frontier.Millis()-m.Position.Millis()) * time.Millisecond
 			}

@@ -16,7 +16,8 @@
 //
 // A task is passive. Run does what can be done now, for at most a budget, without blocking, locking or allocating; whoever
 // drives it (a goroutine, a reactor, the simulator) hands in the time and calls it again when something has arrived, when
-// a log has room again, or at the time that Run named. Capacities bind between steps only: a step may overrun a log.
+// a log has room again, or at the time that Run named. Capacities bind between steps only: a step may overrun a log. The one
+// lock is that of a source's trail, where the job has no pace: once in a turn (see Ages).
 //
 // Memory: tuples are read in place in frames that belong to the sender's log, and are borrowed until the task has
 // acknowledged its position; what it emits is written into its own logs. Handlers borrow what they are given.

@@ -47,6 +47,9 @@ func (t *Task) Run(now time.Duration, budget int) (p Progress, err error) {
 			ch.feed.Ack(t.pos)
 		}
 	}
+	if t.trail != nil && t.pos != before { // before those who are to find it are given what it is about
+		t.trail.put(t.pos, now)
+	}
 	t.publish()
 	if t.writer != nil {
 		if err := t.finishSink(p); err != nil {

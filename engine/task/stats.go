@@ -24,7 +24,8 @@ type Measure struct {
 	Position   wire.Time
 	Frontier   wire.Time // the time below which all input has arrived
 	// Due is until when a source has nothing to release by its clock, as time since the run began; 0 if it has, and for others.
-	Due time.Duration
+	Due     time.Duration
+	Latency Latency // none of a source
 }
 
 // OperatorCount is how many tuples one operator of a task (the host, or one fused into it) took in and emitted.
@@ -33,8 +34,9 @@ type OperatorCount struct {
 	In, Out  uint64
 }
 
-// Worked adds the time of a turn that processed something.
+// Worked adds the time of a turn that processed something, and takes the latency of what was processed last.
 func (t *Task) Worked(d time.Duration) {
+	t.latencies.take(t.ctx.tau, t.now+d)
 	t.stats.Useful += d
 	t.stats.Turns++
 }
@@ -64,6 +66,7 @@ func (t *Task) Measure(m *Measure) {
 	if len(t.channels) == 0 {
 		m.Frontier = t.pos
 	}
+	m.Latency = t.latencies.latest(t.now, t.pos == wire.TimeMax)
 	m.Due = 0
 	if t.reading != nil {
 		m.Due = t.reading.due

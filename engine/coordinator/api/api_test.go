@@ -55,7 +55,7 @@ func TestResponses(t *testing.T) {
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"params":{"n":1},"parallelism":{"count":1},"config":{"pace":1},"fingerprint":"ffffffffffffffff"`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"splits":["a","b"],"position":"∞","position_ms":null`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"operator":"count","task":0,"worker":"w1","loop":1,"fused":false,"range":{"first":"0000000000000000","last":"ffffffffffffffff"},"position":null`},
-		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"position":"12.345s/3#7","position_ms":12345,"frontier_lag_ms":2,"tuples_in":10,"tuples_out":0,"rate_in":2.5,"rate_out":1,"true_rate":10,"busy":0.25`},
+		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"position":"12.345s/3#7","position_ms":12345,"frontier_lag_ms":2,"latency":{"count":9,"p50_ms":1,"p95_ms":2,"p99_ms":3,"max_ms":4.5},"tuples_in":10,"tuples_out":0,"rate_in":2.5,"rate_out":1,"true_rate":10,"busy":0.25`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"cause":"heartbeats","reason":"silent","heard":"2026-01-02T03:04:05.006Z","detected":"2026-01-02T03:04:06.006Z","after_ms":1000,"tasks":[{"operator":"count","task":0,"position":"12.345s/3#7","position_ms":12345},{"operator":"in","task":0,"position":null,"position_ms":null}]`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"results":[{"worker":"w1","name":"sum","data":[1]}]`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1?wait=5", "", failed, 200, `"state":"failed"`},
@@ -256,6 +256,19 @@ spate_auth_refused_total{reason="wrong secret"} 2
 `
 	err = testutil.CollectAndCompare(&collector{&stub{}}, strings.NewReader(want), "spate_task_tuples_out_total", "spate_up", "spate_auth_refused_total")
 	if err != nil {
+		t.Error(err)
+	}
+	timed := failedJob()
+	timed.State = coordinator.Running
+	const latency = `
+# HELP spate_task_latency_seconds How long what a task has processed in the last second had been on its way; quantile 1 is the longest.
+# TYPE spate_task_latency_seconds gauge
+spate_task_latency_seconds{job="j1",operator="count",quantile="0.5",task="0",worker="w1"} 0.001
+spate_task_latency_seconds{job="j1",operator="count",quantile="0.95",task="0",worker="w1"} 0.002
+spate_task_latency_seconds{job="j1",operator="count",quantile="0.99",task="0",worker="w1"} 0.003
+spate_task_latency_seconds{job="j1",operator="count",quantile="1",task="0",worker="w1"} 0.0045
+`
+	if err := testutil.CollectAndCompare(&collector{&stub{job: timed}}, strings.NewReader(latency), "spate_task_latency_seconds"); err != nil {
 		t.Error(err)
 	}
 	if n := testutil.CollectAndCount(&collector{&stub{}}, "spate_worker_rss_bytes"); n != 1 {

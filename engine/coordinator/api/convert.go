@@ -76,7 +76,7 @@ func (t *Task) count(c coordinator.TaskInfo) {
 	if !t.Fused { // the host has it
 		t.Position, t.PositionMS = position(c.Position)
 	}
-	t.FrontierLagMS = ms(c.FrontierLag)
+	t.FrontierLagMS, t.Latency = ms(c.FrontierLag), latencyOf(c.Latency)
 	t.TuplesIn, t.TuplesOut, t.QueueBytes, t.StateBytes = c.TuplesIn, c.TuplesOut, c.QueueBytes, c.StateBytes
 	t.RateIn, t.RateOut, t.TrueRate, t.Busy = c.In, c.Out, c.True, c.Busy
 }

@@ -31,6 +31,25 @@ type TaskMetrics struct {
 	Blocked    uint64  `json:"blocked"` // turns cut short by a full log
 	QueueBytes int64   `json:"queue_bytes"`
 	StateBytes int64   `json:"state_bytes"`
+	// Latency is null where none was taken.
+	Latency *Latency `json:"latency"`
+}
+
+// Latency is how long what a task has processed in the last second had been on its way, in milliseconds: see engine.Latency.
+type Latency struct {
+	Count uint64  `json:"count"` // tuples of which it was taken
+	P50   float64 `json:"p50_ms"`
+	P95   float64 `json:"p95_ms"`
+	P99   float64 `json:"p99_ms"`
+	Max   float64 `json:"max_ms"`
+}
+
+// latencyOf is nil where nothing is known.
+func latencyOf(l engine.Latency) *Latency {
+	if l.Count == 0 {
+		return nil
+	}
+	return &Latency{Count: l.Count, P50: ms(l.P50), P95: ms(l.P95), P99: ms(l.P99), Max: ms(l.Max)}
 }
 
 // WorkerMetrics are the counters of a worker's part.
@@ -62,7 +81,7 @@ func taskMetricsOf(t coordinator.TaskInfo) TaskMetrics {
 	return TaskMetrics{
 		Operator: t.Operator, Task: t.Task, Worker: t.Worker, Fused: t.Fused, TuplesIn: t.TuplesIn, TuplesOut: t.TuplesOut,
 		UsefulMS: ms(t.Useful), WaitingMS: ms(t.Waiting), Turns: t.Turns, Blocked: t.Blocked,
-		QueueBytes: t.QueueBytes, StateBytes: t.StateBytes,
+		QueueBytes: t.QueueBytes, StateBytes: t.StateBytes, Latency: latencyOf(t.Latency),
 	}
 }
 

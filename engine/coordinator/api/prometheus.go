@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -68,6 +69,7 @@ var (
 	taskState    = gauge("task_state_bytes", "Bytes of a task's state.", taskLabels...)
 	taskPosition = gauge("task_position_seconds", "Logical time up to which a task has come; absent at the end of its input.", taskLabels...)
 	taskLag      = gauge("task_frontier_lag_seconds", "Logical time by which a task is behind what has arrived.", taskLabels...)
+	taskLatency  = gauge("task_latency_seconds", "How long what a task has processed in the last second had been on its way; quantile 1 is the longest.", append(slices.Clone(taskLabels), "quantile")...)
 
 	linkOut     = counter("link_sent_bytes_total", "Bytes sent to another worker.", linkLabels...)
 	linkIn      = counter("link_received_bytes_total", "Bytes received from another worker.", linkLabels...)
@@ -197,6 +199,12 @@ func (s *scrape) task(job string, t coordinator.TaskInfo) {
 	s.put(taskQueue, float64(t.QueueBytes), labels...)
 	s.put(taskState, float64(t.StateBytes), labels...)
 	s.put(taskLag, t.FrontierLag.Seconds(), labels...)
+	if l := t.Latency; l.Count > 0 {
+		s.put(taskLatency, l.P50.Seconds(), append(labels, "0.5")...)
+		s.put(taskLatency, l.P95.Seconds(), append(labels, "0.95")...)
+		s.put(taskLatency, l.P99.Seconds(), append(labels, "0.99")...)
+		s.put(taskLatency, l.Max.Seconds(), append(labels, "1")...)
+	}
 	if t.Position != wire.TimeMax {
 		s.put(taskPosition, float64(t.Position.Millis())/1e3, labels...)
 	}

@@ -153,6 +153,7 @@ func failedJob() coordinator.JobInfo {
 		TaskStats: engine.TaskStats{
 			Worker: "w1", Operator: "count", TuplesIn: 10, Useful: time.Second, Waiting: 3 * time.Second, Turns: 4, Blocked: 1,
 			QueueBytes: 11, StateBytes: 12, Position: wire.At(12345, 3, 7), FrontierLag: 2 * time.Millisecond,
+			Latency: engine.Latency{Count: 9, P50: time.Millisecond, P95: 2 * time.Millisecond, P99: 3 * time.Millisecond, Max: 4500 * time.Microsecond},
 		},
 		In: 2.5, Out: 1, True: 10, Busy: 0.25,
 	})

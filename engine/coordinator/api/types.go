@@ -128,6 +128,7 @@ type Task struct {
 	Position      *string  `json:"position"`    // τ; null before the first report
 	PositionMS    *uint64  `json:"position_ms"` // null, too, once it is infinite
 	FrontierLagMS float64  `json:"frontier_lag_ms"`
+	Latency       *Latency `json:"latency"` // null where none was taken
 	TuplesIn      uint64   `json:"tuples_in"`
 	TuplesOut     uint64   `json:"tuples_out"`
 	RateIn        float64  `json:"rate_in"`   // tuples per second

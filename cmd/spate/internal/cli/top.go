@@ -21,12 +21,14 @@ type topCommand struct {
 // Help shows examples.
 func (topCommand) Help() string {
 	return `Shows a cluster and one of its jobs while it runs: operators or tasks with rates, busyness, queues and how far they are behind,
-workers, and the bytes between them. Where standard output is no terminal, or with --json, it prints one look.
+latencies, workers, and the bytes between them. Where standard output is no terminal, or with --json, it prints one look.
 
 	IN, OUT   tuples per second        TRUE    tuples per second of the time spent processing: what it could do
 	BUSY      of the busiest task      QUEUE   bytes that its consumers have not acknowledged
 	LAG       logical time that has arrived for it and is not processed
 	BEHIND    the clock, for a job with a pace: how late its output is
+	P50, P99, MAX  of the latency of the last second, of the slowest task: how long what it processed had been on its way, since
+	          the moment that the pace gave it, or without a pace since its source, in the same process, had emitted it
 
 	spate top
 	spate top j1 --join 10.0.0.1:7078 --interval 500ms`

@@ -2,6 +2,7 @@ package look
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,10 +27,11 @@ func JobTitle(j *api.Job, now time.Time) string {
 // sums are the counters of several tasks.
 type sums struct {
 	tasks          int
-	in, out, truth float64 // tuples per second
-	busy           float64 // of the busiest
-	queue, state   int64   // bytes
-	lag            float64 // ms, of the one that has most to catch up
+	in, out, truth float64      // tuples per second
+	busy           float64      // of the busiest
+	queue, state   int64        // bytes
+	lag            float64      // ms, of the one that has most to catch up
+	latency        *api.Latency // of the slowest, by each quantile; nil if none was taken
 	behind         time.Duration
 	paced          bool // behind is known
 	position       *uint64
@@ -44,6 +46,7 @@ func (s *sums) add(l *Look, t *api.Task) {
 	if d, ok := l.behind(t); ok {
 		s.behind, s.paced = max(s.behind, d), true
 	}
+	s.slowest(t.Latency)
 	if t.Position == nil {
 		return
 	}
@@ -52,21 +55,44 @@ func (s *sums) add(l *Look, t *api.Task) {
 	}
 }
 
+// slowest takes over what is slower in l.
+func (s *sums) slowest(l *api.Latency) {
+	switch {
+	case l == nil:
+	case s.latency == nil:
+		c := *l
+		s.latency = &c
+	default:
+		c := s.latency
+		c.P50, c.P95, c.P99, c.Max = max(c.P50, l.P50), max(c.P95, l.P95), max(c.P99, l.P99), max(c.Max, l.Max)
+	}
+}
+
 // counterHead are the columns of sums.
-var counterHead = []string{" IN/s", " OUT/s", " TRUE/s", " BUSY", " QUEUE", " STATE", " LAG", " BEHIND", " POSITION"}
+var counterHead = []string{" IN/s", " OUT/s", " TRUE/s", " BUSY", " QUEUE", " STATE", " LAG", " BEHIND",
+	" P50", " P99", " MAX", " POSITION"}
+
+// latencies are the cells of the latency.
+func (s *sums) latencies() []string {
+	if s.latency == nil {
+		return []string{"", "", ""}
+	}
+	return []string{millis(s.latency.P50), millis(s.latency.P99), millis(s.latency.Max)}
+}
 
 // cells are the sums as they are shown. What runs within another operator's tasks has rates of its own and nothing else.
 func (s *sums) cells(fused bool) []string {
 	rates := []string{report.Number(round(s.in)), report.Number(round(s.out))}
 	if fused {
-		return append(rates, "", "", "", "", "", "", "")
+		return append(rates, slices.Repeat([]string{""}, len(counterHead)-len(rates))...)
 	}
 	behind := ""
 	if s.paced {
 		behind = span(s.behind)
 	}
-	return append(rates, report.Number(round(s.truth)), percent(s.busy), report.Bytes(s.queue), report.Bytes(s.state),
-		millis(s.lag), behind, s.positionText)
+	work := append(rates, report.Number(round(s.truth)), percent(s.busy), report.Bytes(s.queue), report.Bytes(s.state),
+		millis(s.lag), behind)
+	return append(append(work, s.latencies()...), s.positionText)
 }
 
 // round drops what is less than a tuple per second: nobody looks for it.

@@ -61,6 +61,9 @@ func TestTakeChoosesTheJob(t *testing.T) {
 func task(operator string, n int, worker string, ms uint64, fused bool) api.Task {
 	t := api.Task{Operator: operator, Task: n, Worker: worker, Fused: fused, RateIn: 1000.4, RateOut: 10, TrueRate: 5000, Busy: 0.25,
 		QueueBytes: 1024, StateBytes: 2048, FrontierLagMS: 3}
+	if operator == "count" {
+		t.Latency = &api.Latency{Count: 10, P50: float64(1 + n), P95: 5, P99: float64(7 - n), Max: 1234}
+	}
 	if text := "∞"; !fused {
 		if t.Position = &text; ms > 0 {
 			text = time.Duration(ms * uint64(time.Millisecond)).String()
@@ -112,11 +115,11 @@ func TestTablesOfAJob(t *testing.T) {
 		t.Errorf("title %q, want %q", got, want)
 	}
 	ops := l.OperatorsTable()
-	cells(t, ops, 0, "in", "1", "1000", "10", "5000", "25 %", "1 KiB", "2 KiB", "3 ms", "0s", "2s")
-	cells(t, ops, 1, "split (in in)", "1", "1000", "10", "", "", "", "", "", "", "")
+	cells(t, ops, 0, "in", "1", "1000", "10", "5000", "25 %", "1 KiB", "2 KiB", "3 ms", "0s", "", "", "", "2s")
+	cells(t, ops, 1, "split (in in)", "1", "1000", "10", "", "", "", "", "", "", "", "", "", "")
 	// Of two tasks the sum, the worst, and the position of the last.
-	cells(t, ops, 2, "count", "2", "2001", "20", "10 k", "25 %", "2 KiB", "4 KiB", "3 ms", "250ms", "1.5s")
-	cells(t, l.TasksTable(), 3, "count/1", "w2", "0", "1000", "10", "5000", "25 %", "1 KiB", "2 KiB", "3 ms", "50ms", "1.9s")
+	cells(t, ops, 2, "count", "2", "2001", "20", "10 k", "25 %", "2 KiB", "4 KiB", "3 ms", "250ms", "2 ms", "7 ms", "1234 ms", "1.5s")
+	cells(t, l.TasksTable(), 3, "count/1", "w2", "0", "1000", "10", "5000", "25 %", "1 KiB", "2 KiB", "3 ms", "50ms", "2 ms", "6 ms", "1234 ms", "1.9s")
 	events := l.EventsTable(1)
 	if len(events.Rows) != 1 || events.Rows[0][1] != "job_started" || events.Rows[0][3] != "4.50 ms" || len([]rune(events.Rows[0][4])) != shortMax {
 		t.Errorf("events %q", events.Rows)
@@ -127,15 +130,15 @@ func TestTablesOfAJob(t *testing.T) {
 func TestPositionsAtTheEnd(t *testing.T) {
 	l := sample()
 	l.Job.Tasks[2] = task("count", 0, "w1", 0, false)
-	if row := l.OperatorsTable().Rows[2]; row[10] != "1.9s" {
+	if row := l.OperatorsTable().Rows[2]; row[13] != "1.9s" {
 		t.Errorf("one of two tasks at its end: %q", row)
 	}
 	l.Job.Tasks[3] = task("count", 1, "w2", 0, false)
-	if row := l.OperatorsTable().Rows[2]; row[10] != "∞" || row[9] != "" {
+	if row := l.OperatorsTable().Rows[2]; row[13] != "∞" || row[9] != "" {
 		t.Errorf("both tasks at their end: %q", row)
 	}
 	l.Job.Tasks[3].Position, l.Job.Tasks[2].Position = nil, nil
-	if row := l.OperatorsTable().Rows[2]; row[10] != "" {
+	if row := l.OperatorsTable().Rows[2]; row[13] != "" {
 		t.Errorf("no report so far: %q", row)
 	}
 }

@@ -35,7 +35,7 @@ func (s source) Look(_ context.Context, id string) (api.Job, error) {
 	for i := range 30 {
 		op := fmt.Sprintf("op%d", i)
 		j.Operators = append(j.Operators, api.Operator{ID: op, Host: op})
-		j.Tasks = append(j.Tasks, api.Task{Operator: op, Worker: "w1"})
+		j.Tasks = append(j.Tasks, api.Task{Operator: op, Worker: "w1", Latency: &api.Latency{Count: 1, P50: 2, P95: 3, P99: 5, Max: 9}})
 	}
 	return j, nil
 }
@@ -96,7 +96,7 @@ func TestScreenFitsTheTerminal(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	m := watching(t)
-	if s := text(m, 50); !strings.Contains(s, "job j2") || !strings.Contains(s, "OPERATOR") {
+	if s := text(m, 50); !strings.Contains(s, "job j2") || !strings.Contains(s, "OPERATOR") || !strings.Contains(s, "2 ms  5 ms  9 ms") {
 		t.Errorf("at first:\n%s", s)
 	}
 	m.key(tcell.KeyRune, 't')
