@@ -152,7 +152,8 @@ func (k *Taker) Renew(match func(ft.TaskID) bool) {
 	}
 }
 
-// Stop ends it: what is under way is given up, and nothing is begun any more.
+// Stop ends it: what is under way is given up, and nothing is begun any more. The tasks go on, as without checkpoints: what
+// they have consumed is trimmed, since nobody will come back in this run to ask for it.
 func (k *Taker) Stop() {
 	k.over = true
 	if k.run == nil || k.run.copied {
@@ -191,10 +192,10 @@ func (k *Taker) Step(now time.Duration) (worked bool, until time.Duration, err e
 			return worked, task.Never, err
 		}
 	}
+	if k.over {
+		return k.letGo() || worked, task.Never, nil
+	}
 	if k.run == nil {
-		if k.over {
-			return worked, task.Never, nil
-		}
 		_, ok, due := k.sched.Next(now)
 		if ok {
 			due = now
@@ -202,6 +203,17 @@ func (k *Taker) Step(now time.Duration) (worked bool, until time.Duration, err e
 		return worked, due, nil
 	}
 	return worked, k.slice(now), nil
+}
+
+// letGo trims what is consumed. It says whether there was anything.
+func (k *Taker) letGo() (any bool) {
+	for _, s := range k.tasks {
+		if p := s.Position(); p > s.DurableAt() {
+			s.Durable(p)
+			any = true
+		}
+	}
+	return any
 }
 
 // begin freezes the task whose turn it is, if it is one's.
