@@ -141,6 +141,7 @@ type Purpose uint8
 const (
 	PurposeControl Purpose = 1 // messages between coordinator and workers
 	PurposeData    Purpose = 2 // frames between loops
+	PurposeBackup  Purpose = 3 // checkpoints between workers
 )
 
 // String returns the purpose's name.
@@ -150,6 +151,8 @@ func (p Purpose) String() string {
 		return "control"
 	case PurposeData:
 		return "data"
+	case PurposeBackup:
+		return "backup"
 	}
 	return fmt.Sprintf("purpose %d", uint8(p))
 }

@@ -89,6 +89,12 @@ type (
 
 	// Deploy asks for a part of a job to be made: tasks, logs, channels, connections. Nothing runs before Start. Being asked
 	// again for the same job and epoch means the same as being asked once, as it does for every message here.
+	//
+	// With Recovers it asks for a job to be carried on that has lost workers: they are named in Gone, and what they had of the
+	// plan is elsewhere in Place. Its epoch is above that of the order before; Workers, and Slots, only grow. A worker that
+	// has a part of the job keeps its tasks as they run, and leads channels that led to a lost task to where that is now. Who
+	// is given lost tasks brings them back from their newest checkpoints. Deployed is said when they run, or, by a worker that
+	// is new to the job, when they wait for Start.
 	Deploy struct {
 		Coordinator uint64  `json:"coordinator"` // epoch
 		Job         string  `json:"job"`
@@ -96,8 +102,10 @@ type (
 		Spec        JobSpec `json:"spec"`
 		Workers     []Host  `json:"workers"`
 		// Slots are the loops that the job runs on; Place has the slot of each task, by unit and index.
-		Slots []Slot  `json:"slots"`
-		Place [][]int `json:"place"`
+		Slots    []Slot  `json:"slots"`
+		Place    [][]int `json:"place"`
+		Recovers bool    `json:"recovers,omitempty"`
+		Gone     []int   `json:"gone,omitempty"` // indexes into Workers
 	}
 
 	// Start lets a deployed job run. At is the moment at which its clock is 0, in Unix nanoseconds.
@@ -200,6 +208,10 @@ type JobConfig struct {
 	NoFuse     bool    `json:"no_fuse,omitempty"`
 	Window     int64   `json:"window,omitempty"` // credit of a channel between workers in bytes
 	Labels     bool    `json:"labels,omitempty"` // profiler labels
+	// CheckpointInterval is the time between two checkpoints of a task; 0: none are taken, and a lost worker is the job's end.
+	CheckpointInterval time.Duration `json:"checkpoint_interval,omitempty"`
+	// Replicas is how many other workers keep each checkpoint; 0 for 1.
+	Replicas int `json:"replicas,omitempty"`
 }
 
 // Host is a worker that takes part in a job.
