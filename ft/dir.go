@@ -38,7 +38,7 @@ type Dir struct {
 type dirTask struct {
 	io      sync.Mutex // who has it changes the task's files; taken before Dir.mu
 	index   index
-	made    bool            // there is a folder
+	made    bool            // the folder is there and durable
 	doomed  map[string]bool // files that are not needed any more
 	readers int             // that may need what is doomed
 	folding bool
@@ -191,13 +191,13 @@ func (d *Dir) Drop(ctx context.Context, id TaskID) error {
 	t := d.task(id)
 	t.io.Lock()
 	defer t.io.Unlock()
-	if err := d.forget(t); err != nil || !t.made {
+	if err := d.forget(t); err != nil {
 		return err
 	}
-	if err := d.removeFolder(d.folder(id)); err != nil {
+	t.made = false
+	if err := d.removeFolder(d.folder(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the checkpoints of %v: %w", id, err)
 	}
-	t.made = false
 	return nil
 }
 

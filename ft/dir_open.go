@@ -75,7 +75,6 @@ func (d *Dir) scanTask(id TaskID, dir string) error {
 		return err
 	}
 	t := d.task(id)
-	t.made = true
 	for _, n := range names { // ascending, so what a checkpoint follows comes before
 		path := filepath.Join(dir, n)
 		gen, ok := parseFile(n)

@@ -76,9 +76,23 @@ func (d *Dir) makeManifest(path, graph string) error {
 	if err != nil {
 		return err
 	}
+	if err := d.syncAncestors(); err != nil {
+		return err
+	}
 	if err := replaceFile(d.cfg.FS, d.cfg.Path, path, append(data, '\n')); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	// What leads to the directory has to be durable too, or all of it is lost.
-	return d.cfg.FS.SyncDir(filepath.Dir(d.cfg.Path))
+	return nil
+}
+
+// syncAncestors makes what leads to the directory durable, without which all in it is lost. Whoever may not even read a
+// directory has not made it, nor anything in it.
+func (d *Dir) syncAncestors() error {
+	for dir := d.cfg.Path; dir != filepath.Dir(dir); {
+		dir = filepath.Dir(dir)
+		if err := d.cfg.FS.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("making %s durable: %w", d.cfg.Path, err)
+		}
+	}
+	return nil
 }
