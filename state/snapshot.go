@@ -130,9 +130,6 @@ func (s *Snapshot) Step(budget time.Duration, now func() time.Time) (done bool) 
 			t := now()
 			longest = max(longest, t.Sub(before))
 			if t.Sub(start)+longest > budget {
-				if backlog == 0 {
-					s.flush()
-				}
 				return false
 			}
 			before = t
@@ -207,7 +204,8 @@ type part struct {
 	deleted int // bytes
 }
 
-// batchBytes is how much is handed to the encoder at once.
+// batchBytes is how much is handed to the encoder at once. To hand over less, so
+// that it does not wait, would cost the owner more in waking it than in copying.
 const batchBytes = 256 << 10
 
 // room makes sure that the open batch can take n bytes more.
