@@ -10,7 +10,8 @@ import (
 
 // Memory is a Store in the memory of this process: it outlives tasks but not the process.
 type Memory struct {
-	cfg MemoryConfig
+	keep   int
+	budget *Budget
 
 	mu      sync.Mutex
 	backups map[TaskID]*Backup
@@ -22,12 +23,17 @@ type Memory struct {
 type MemoryConfig struct {
 	Keep   int   // newest checkpoints of each task that can be restored; 0: 1, as upstream logs begin where that is
 	Budget int64 // bytes of encoded checkpoints; 0: without bound
+	// Shared is a budget that others use too, instead of Budget; nil: none.
+	Shared *Budget
 }
 
 // Validate reports every problem of the configuration.
 func (c MemoryConfig) Validate() error {
 	if c.Keep < 0 || c.Budget < 0 {
 		return fmt.Errorf("a memory store that keeps %d checkpoints in %d bytes: want neither below 0", c.Keep, c.Budget)
+	}
+	if c.Budget > 0 && c.Shared != nil {
+		return fmt.Errorf("a memory store with a budget of its own, of %d bytes, and a shared one: want one of them", c.Budget)
 	}
 	return nil
 }
@@ -37,7 +43,11 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Memory{cfg: cfg, backups: make(map[TaskID]*Backup), folding: make(map[TaskID]bool)}, nil
+	m := &Memory{keep: cfg.Keep, budget: cfg.Shared, backups: make(map[TaskID]*Backup), folding: make(map[TaskID]bool)}
+	if m.budget == nil {
+		m.budget = NewBudget(cfg.Budget)
+	}
+	return m, nil
 }
 
 var _ Store = (*Memory)(nil)
@@ -55,7 +65,7 @@ func (m *Memory) Put(ctx context.Context, id TaskID, gen, follows uint64, encode
 	defer m.mu.Unlock()
 	b := m.backups[id]
 	if b == nil {
-		b = NewBackup(id, m.cfg.Keep)
+		b = NewBackup(id, m.keep)
 	}
 	if err := b.put(info, encoded, m.fits(info)); err != nil {
 		return err
@@ -67,12 +77,18 @@ func (m *Memory) Put(ctx context.Context, id TaskID, gen, follows uint64, encode
 // fits returns what takes the bytes of a checkpoint from the budget, or says that they are not there.
 func (m *Memory) fits(info Info) func(more int64) error {
 	return func(more int64) error {
-		if m.cfg.Budget > 0 && more > 0 && m.used+more > m.cfg.Budget {
-			return &BudgetError{Task: info.Task, Bytes: info.Bytes, Used: m.used, Budget: m.cfg.Budget}
+		if !m.budget.Take(more) {
+			return &BudgetError{Task: info.Task, Bytes: info.Bytes, Used: m.budget.Used(), Budget: m.budget.Most()}
 		}
 		m.used += more
 		return nil
 	}
+}
+
+// freed gives bytes back to the budget.
+func (m *Memory) freed(bytes int64) {
+	m.used -= bytes
+	m.budget.Take(-bytes)
 }
 
 // Generations implements Store.
@@ -87,6 +103,21 @@ func (m *Memory) Generations(ctx context.Context, id TaskID) ([]Info, error) {
 
 // Get implements Store.
 func (m *Memory) Get(ctx context.Context, id TaskID, gen uint64) (*Checkpoint, error) {
+	c, _, err := m.get(ctx, id, gen)
+	return c, err
+}
+
+// Encoded returns what Get returns, encoded. It may share memory with the store and must not be changed.
+func (m *Memory) Encoded(ctx context.Context, id TaskID, gen uint64) ([]byte, error) {
+	c, encoded, err := m.get(ctx, id, gen)
+	if err != nil || encoded != nil {
+		return encoded, err
+	}
+	return c.Append(nil), nil
+}
+
+// get returns a checkpoint, and as it was put if it did not have to be folded.
+func (m *Memory) get(ctx context.Context, id TaskID, gen uint64) (*Checkpoint, []byte, error) {
 	m.mu.Lock()
 	var line [][]byte
 	if b := m.backups[id]; b != nil {
@@ -95,15 +126,19 @@ func (m *Memory) Get(ctx context.Context, id TaskID, gen uint64) (*Checkpoint, e
 	m.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	case len(line) == 0:
-		return nil, fmt.Errorf("checkpoint %d of %v: %w", gen, id, ErrNotFound)
+		return nil, nil, fmt.Errorf("checkpoint %d of %v: %w", gen, id, ErrNotFound)
 	}
 	c, err := foldEncoded(line)
 	if err != nil {
 		m.discard(id, gen)
+		return nil, nil, err
 	}
-	return c, err
+	if len(line) == 1 {
+		return c, line[0], nil
+	}
+	return c, nil, nil
 }
 
 // discard forgets a checkpoint that is damaged.
@@ -111,7 +146,7 @@ func (m *Memory) discard(id TaskID, gen uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if b := m.backups[id]; b != nil {
-		m.used -= b.discard(gen)
+		m.freed(b.discard(gen))
 	}
 }
 
@@ -183,13 +218,13 @@ func (m *Memory) Drop(ctx context.Context, id TaskID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if b := m.backups[id]; b != nil {
-		m.used -= b.Bytes()
+		m.freed(b.Bytes())
 		delete(m.backups, id)
 	}
 	return ctx.Err()
 }
 
-// Bytes is what of the budget is used.
+// Bytes is what the store occupies.
 func (m *Memory) Bytes() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
