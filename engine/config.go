@@ -43,6 +43,11 @@ type Config struct {
 	// CheckpointInterval is the time between two checkpoints of a task; 0 for 5 s. A task whose input waits for it in logs that
 	// are half full takes one sooner.
 	CheckpointInterval time.Duration
+	// Recovery is what brings a job on workers back that loses one of them; "" for nothing, which makes the loss its end. A job in
+	// the calling process goes by CheckpointDir alone.
+	Recovery Recovery
+	// Replicas is how many other workers keep each checkpoint of a job on workers; 0 for 1.
+	Replicas int
 	// SpillDir, if set, is where logs go that are full, instead of holding up those who write them.
 	SpillDir string
 	// ProfileLabels makes loops carry profiler labels for operator and task: about 20 ns per turn.
@@ -50,6 +55,16 @@ type Config struct {
 	// Logger takes what is worth telling; nil for nothing.
 	Logger *slog.Logger
 }
+
+// Recovery is a way to bring lost tasks back.
+type Recovery string
+
+const (
+	// NoRecovery: what is lost is lost.
+	NoRecovery Recovery = ""
+	// StateManagement: tasks take checkpoints, which other workers keep, and logs keep what these do not cover.
+	StateManagement Recovery = "sm"
+)
 
 const (
 	loopsMax         = 256
@@ -83,6 +98,12 @@ func (c Config) Validate() error {
 	}
 	if c.CheckpointInterval < 0 {
 		fail("CheckpointInterval is %v, want 0 (%v) or more", c.CheckpointInterval, ft.IntervalDefault)
+	}
+	if c.Recovery != NoRecovery && c.Recovery != StateManagement {
+		fail("Recovery is %q, want %q (none) or %q", c.Recovery, NoRecovery, StateManagement)
+	}
+	if c.Replicas < 0 {
+		fail("Replicas is %d, want 0 (1) or a positive number", c.Replicas)
 	}
 	if c.Memory < 0 {
 		fail("Memory is %d bytes, want 0 (no bound) or a positive number", c.Memory)

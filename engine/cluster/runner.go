@@ -75,10 +75,7 @@ func (r Runner) Start(ctx context.Context, p engine.Program, params json.RawMess
 	}
 	id, err := r.Manager.Submit(ctx, coordinator.Request{
 		Program: p.Name, Params: params, Parallelism: cfg.Parallelism, Workers: r.Workers, Pins: cfg.Pins,
-		Config: control.JobConfig{
-			Pace: cfg.Pace, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes, Memory: cfg.Memory, NoFuse: cfg.NoFuse,
-			Window: cfg.Window, Labels: true, // profiles are asked for while the job runs
-		},
+		Config: jobConfig(cfg),
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +83,18 @@ func (r Runner) Start(ctx context.Context, p engine.Program, params json.RawMess
 	j := &running{manager: r.Manager, id: id, ctx: ctx, done: make(chan struct{}), begun: time.Now()}
 	go j.follow()
 	return j, nil
+}
+
+// jobConfig is the part of cfg that goes to the workers.
+func jobConfig(cfg engine.Config) control.JobConfig {
+	c := control.JobConfig{
+		Pace: cfg.Pace, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes, Memory: cfg.Memory, NoFuse: cfg.NoFuse,
+		Window: cfg.Window, Labels: true, // profiles are asked for while the job runs
+	}
+	if cfg.Recovery == engine.StateManagement {
+		c.CheckpointInterval, c.Replicas = cfg.WithDefaults().CheckpointInterval, cfg.Replicas
+	}
+	return c
 }
 
 // running is a job on workers.
