@@ -124,15 +124,7 @@ func (d *Deployment) number() {
 	task, channel := uint32(0), uint32(0)
 	for u, unit := range d.Plan.Units {
 		out := uint32(0) // channels of each of the unit's tasks
-		for _, member := range unit.Members {
-			for o := range member.Op.Outs {
-				for _, c := range d.Plan.Graph.Consumers(member.Op, o) {
-					if to, at := d.Plan.Where(c.Op); at == 0 {
-						out += uint32(d.Plan.Units[to].Tasks)
-					}
-				}
-			}
-		}
+		d.outputs(u, func(e edge) { out += uint32(d.Plan.Units[e.unit].Tasks) })
 		tasks := make([]*Task, unit.Tasks)
 		for i := range tasks {
 			tasks[i] = &Task{Unit: u, Index: i, Number: task, first: channel}
@@ -177,12 +169,29 @@ func (d *Deployment) fill(t *Task) (err error) {
 	return nil
 }
 
-// Replace puts a new task in the place of one that is gone: without state and channels, and with empty logs.
-func (d *Deployment) Replace(old *Task) (*Task, error) {
-	t := &Task{Unit: old.Unit, Index: old.Index, Number: old.Number, first: old.first}
+// Build makes a task anew, to take the place of one that is gone: without state and channels, and with empty logs. Any
+// goroutine may call it; the deployment knows nothing of the task before Install.
+func (d *Deployment) Build(unit, index int) (*Task, error) {
+	old := d.Units[unit][index]
+	t := &Task{Unit: unit, Index: index, Number: old.Number, first: old.first}
 	if err := d.fill(t); err != nil {
 		return nil, err
 	}
+	var err error
+	d.edgesOf(t, func(e edge) {
+		if err == nil {
+			err = d.makeLogs(e)
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(err, t.Discard())
+	}
+	return t, nil
+}
+
+// Install puts a task that was built in its place.
+func (d *Deployment) Install(t *Task) {
+	old := d.Units[t.Unit][t.Index]
 	d.Units[t.Unit][t.Index] = t
 	d.Tasks(func(up *Task) {
 		for i := range up.Logs {
@@ -191,10 +200,10 @@ func (d *Deployment) Replace(old *Task) (*Task, error) {
 			}
 		}
 	})
-	if err := d.makeEdges(t); err != nil {
-		return nil, errors.Join(err, t.Discard())
+	for i := range t.Logs { // what was installed since it was built
+		to := t.Logs[i].To
+		t.Logs[i].To = d.Units[to.Unit][to.Index]
 	}
-	return t, nil
 }
 
 // Discard throws a task away with all that it has, its logs too; no cursor on these may be used any more.
@@ -209,25 +218,96 @@ func (t *Task) Discard() error {
 // makeEdges makes the sending ends of a task's channels: a log for every task that consumes one of its outputs. Of a task
 // in another process it makes the receiving ends of those that lead here.
 func (d *Deployment) makeEdges(t *Task) error {
-	channel := t.first
-	for m, member := range d.Plan.Units[t.Unit].Members {
+	var err error
+	d.edgesOf(t, func(e edge) {
+		switch {
+		case !d.local(t):
+			d.receive(e)
+		case err == nil:
+			if err = d.makeLogs(e); err == nil {
+				d.offer(e)
+			}
+		}
+	})
+	return err
+}
+
+// outputs calls fn for each edge that leads from tasks of a unit to those of another, in order; from and channel are not set.
+func (d *Deployment) outputs(unit int, fn func(edge)) {
+	for m, member := range d.Plan.Units[unit].Members {
 		for o, out := range member.Op.Outs {
 			for _, c := range d.Plan.Graph.Consumers(member.Op, o) {
-				unit, at := d.Plan.Where(c.Op)
-				if at > 0 {
-					continue // fused
-				}
-				e := edge{from: t, member: m, out: o, decl: out, to: c, unit: unit, channel: channel}
-				channel += uint32(len(d.Units[unit]))
-				if !d.local(t) {
-					d.receive(e)
-				} else if err := d.makeLogs(e); err != nil {
-					return err
+				if to, at := d.Plan.Where(c.Op); at == 0 { // else it is fused
+					fn(edge{member: m, out: o, decl: out, to: c, unit: to})
 				}
 			}
 		}
 	}
-	return nil
+}
+
+// edgesOf calls fn for each edge that leads from a task, in the order of its channels' numbers.
+func (d *Deployment) edgesOf(t *Task, fn func(edge)) {
+	channel := t.first
+	d.outputs(t.Unit, func(e edge) {
+		e.from, e.channel = t, channel
+		channel += uint32(len(d.Units[e.unit]))
+		fn(e)
+	})
+}
+
+// Inbound are the channels that lead to a task.
+func (d *Deployment) Inbound(t *Task) (list []Link) {
+	for _, tasks := range d.Units {
+		for _, up := range tasks {
+			d.edgesOf(up, func(e edge) {
+				if e.unit == t.Unit {
+					list = append(list, d.link(e, t.Index))
+				}
+			})
+		}
+	}
+	return list
+}
+
+// Outbound are the channels that lead from a task, in the order of its logs.
+func (d *Deployment) Outbound(t *Task) (list []Link) {
+	d.edgesOf(t, func(e edge) {
+		for i := range d.Units[e.unit] {
+			list = append(list, d.link(e, i))
+		}
+	})
+	return list
+}
+
+// Port is what a channel's receiver knows of it.
+func (d *Deployment) Port(l Link) task.Port { return d.Plan.Units[l.To.Unit].Host().Ports[l.Port] }
+
+// Channels is how many channels the plan has.
+func (d *Deployment) Channels() (n uint32) {
+	for u, tasks := range d.Units {
+		d.outputs(u, func(e edge) { n += uint32(len(tasks) * len(d.Units[e.unit])) })
+	}
+	return n
+}
+
+// Log is the log of one of the task's channels.
+func (t *Task) Log(channel uint32) *buffers.Log {
+	for _, e := range t.Logs {
+		if e.Channel == channel {
+			return e.Log
+		}
+	}
+	panic(fmt.Sprintf("BUG: channel %d does not lead from task %d", channel, t.Number))
+}
+
+// offer tells of the logs of an edge that lead to other processes.
+func (d *Deployment) offer(e edge) {
+	for i, consumer := range d.Units[e.unit] {
+		if !d.local(consumer) {
+			link := d.link(e, i)
+			d.cfg.Out(link, e.from.Log(link.Channel))
+		}
+	}
 }
 
 // edge leads from an output of a task to all tasks of a consumer.
@@ -250,7 +330,7 @@ func (d *Deployment) receive(e edge) {
 	for i, to := range d.Units[e.unit] {
 		if d.local(to) {
 			link := d.link(e, i)
-			to.Connect(d.channel(link, d.cfg.In(link, e.to.Op.Ports[e.to.Port]), 0))
+			to.Connect(d.ChannelOf(link, d.cfg.In(link, d.Port(link)), 0))
 		}
 	}
 }
@@ -278,9 +358,6 @@ func (d *Deployment) makeLogs(e edge) error {
 		logs = append(logs, l)
 		link := d.link(e, i)
 		t.Logs = append(t.Logs, Edge{l, consumer, link.Port, link.Channel})
-		if !d.local(consumer) {
-			d.cfg.Out(link, l)
-		}
 	}
 	routes := make([]partition.Route, len(to))
 	for i, r := range d.Plan.Units[e.unit].Ranges {
@@ -336,13 +413,17 @@ func (d *Deployment) Channel(link Link, l *buffers.Log, from wire.Time) (*task.C
 	if d.cfg.Feed != nil {
 		feed = d.cfg.Feed(link, cur)
 	}
-	return d.channel(link, feed, from), nil
+	return d.ChannelOf(link, feed, from), nil
 }
 
-func (d *Deployment) channel(link Link, feed task.Feed, from wire.Time) *task.Channel {
-	id := task.ChannelID{Port: link.Port, Up: d.Plan.Units[link.From.Unit].Ranges[link.From.Index].First}
-	size := d.Plan.Units[link.To.Unit].Host().Ports[link.Port].PayloadSize
-	return task.NewChannel(id, size, feed, from, wire.TimeMax)
+// ChannelOf makes the receiving end of a channel whose frames come from feed, from a time on.
+func (d *Deployment) ChannelOf(link Link, feed task.Feed, from wire.Time) *task.Channel {
+	return task.NewChannel(d.ChannelID(link), d.Port(link).PayloadSize, feed, from, wire.TimeMax)
+}
+
+// ChannelID names a channel within its consumer.
+func (d *Deployment) ChannelID(link Link) task.ChannelID {
+	return task.ChannelID{Port: link.Port, Up: d.Plan.Units[link.From.Unit].Ranges[link.From.Index].First}
 }
 
 // Tasks calls fn for every task of this process, producers before consumers.

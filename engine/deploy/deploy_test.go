@@ -126,10 +126,11 @@ func replace(t *testing.T, d *deploy.Deployment, pool *slab.Pool, old *deploy.Ta
 	if err := old.Discard(); err != nil {
 		t.Fatal(err)
 	}
-	n, err := d.Replace(old)
+	n, err := d.Build(old.Unit, old.Index)
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Install(n)
 	if err := errors.Join(n.Restore(c, pool), d.Connect(n, c.Position)); err != nil {
 		t.Fatal(err)
 	}

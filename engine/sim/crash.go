@@ -63,10 +63,11 @@ func (w *world) forget(gone func(*link) bool) { w.links = slices.DeleteFunc(w.li
 
 // restore brings a task back from its last durable checkpoint.
 func (w *world) restore(n *node) error {
-	t, err := w.dep.Replace(n.t)
+	t, err := w.dep.Build(n.t.Unit, n.t.Index)
 	if err != nil {
 		return err
 	}
+	w.dep.Install(t)
 	n.t, n.down, n.idle, n.last = t, false, false, n.durable.Position
 	w.report.Restores++
 	w.moves++

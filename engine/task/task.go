@@ -248,6 +248,20 @@ func (t *Task) Asked() bool {
 // Channels are the input channels, in order of port, upstream range and start.
 func (t *Task) Channels() []*Channel { return t.channels }
 
+// Broken returns the channel of the given name that is still open, whose sender is gone, and the time below which everything
+// of it has come: from there on a successor has to take over. Where everything has come it is nil and TimeMax.
+func (t *Task) Broken(id ChannelID) (open *Channel, complete wire.Time) {
+	for _, ch := range t.channels {
+		if ch.ID == id && ch.End == wire.TimeMax {
+			ch.poll()
+			if ch.front < wire.TimeMax {
+				return ch, ch.front
+			}
+		}
+	}
+	return nil, wire.TimeMax
+}
+
 // Switch ends the given channels at τ = at, where their successors take over. What came at or after at is dropped and
 // must come again from the successors. It fails with *PassedError where the task has gone beyond at.
 func (t *Task) Switch(at wire.Time, ended []*Channel, successors []*Channel) error {
@@ -309,6 +323,9 @@ func (t *Task) Route(instance, out, edge int, table *partition.Table, logs []*bu
 				t.logs = append(t.logs, o.Edges[i].logs...)
 			}
 		}
+	}
+	if t.reading != nil {
+		t.reading.clock.tick = tickFor(len(t.logs))
 	}
 }
 
