@@ -182,11 +182,11 @@ func BenchmarkSnapshot(b *testing.B) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for b.Loop() {
-		slices := sliced{hdrhistogram.New(1, 1e10, 3), hdrhistogram.New(1, 1e10, 3)}
+		own := sliced{hdrhistogram.New(1, 1e10, 3), hdrhistogram.New(1, 1e10, 3)}
 		with, without, beside := newPaced(f, n), newPaced(f, n), newPaced(f, n)
 		var spent time.Duration
 		for i, kind := range []Kind{Base, Delta} {
-			spent += slices.take(b, m, with, kind, wire.Time(i+1))
+			spent += own.take(b, m, with, kind, wire.Time(i+1))
 			newPaced(f, n).run(200*time.Millisecond, nil) // changes for the delta
 		}
 		without.run(spent, nil)
@@ -194,10 +194,10 @@ func BenchmarkSnapshot(b *testing.B) {
 		beside.run(spent, nil)
 		stop()
 		for _, q := range []float64{50, 99, 99.9, 99.99} {
-			b.ReportMetric(µs(slices.cpu, q), fmt.Sprintf("slice-cpu-p%v-µs", q))
+			b.ReportMetric(µs(own.cpu, q), fmt.Sprintf("slice-cpu-p%v-µs", q))
 		}
-		b.ReportMetric(µs(slices.clock, 99.99), "slice-p99.99-µs")
-		b.ReportMetric(float64(slices.cpu.TotalCount()), "slices")
+		b.ReportMetric(µs(own.clock, 99.99), "slice-p99.99-µs")
+		b.ReportMetric(float64(own.cpu.TotalCount()), "slices")
 		with.report(b, "turn")
 		without.report(b, "turn-without")
 		beside.report(b, "turn-beside")
