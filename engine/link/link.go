@@ -261,7 +261,8 @@ func (l *Link) Traffic() error {
 
 // Flush sends what there is to say, in one write: what is wanted, what is consumed, frames as far as credit goes, frontiers.
 // moved says that there was something; again, that there is more, for which the connection or the turn had no room: then it
-// is to be called again soon, though nothing arrives. An error is the connection's own, or a log's that could not be read.
+// is to be called again soon, though nothing arrives. Without that there is nothing to say until a task has had a turn that did
+// something, or the link a Traffic or an Attach. An error is the connection's own, or a log's that could not be read.
 func (l *Link) Flush() (moved, again bool, err error) {
 	if l.conn == nil || l.err != nil {
 		return false, false, l.err

@@ -106,15 +106,18 @@ func (t *Task) runSource(budget int, p *Progress) (worked bool) {
 		budget -= n
 		worked = worked || n > 0
 	}
-	t.sourcePosition(p)
+	bound := r.clock.bound(t.now)
+	if worked { // what was released is to be processed, and is to move anyway
+		bound = max(bound, r.clock.limit(t.now))
+	}
+	t.sourcePosition(min(bound, t.hold), p)
 	return worked
 }
 
-// sourcePosition moves the task's position up to what no split will go below any more, as far as the clock lets it. It does so
+// sourcePosition moves the task's position up to what no split will go below any more, as far as bound. It does so
 // for a blocked task too: what was emitted must become visible for the log to be drained.
-func (t *Task) sourcePosition(p *Progress) {
+func (t *Task) sourcePosition(bound wire.Time, p *Progress) {
 	r := t.reading
-	bound := min(r.clock.bound(t.now), t.hold)
 	pos, earliest := bound, Never
 	for i := range r.splits {
 		s := &r.splits[i]
@@ -124,7 +127,7 @@ func (t *Task) sourcePosition(p *Progress) {
 		}
 		pos = min(pos, s.next)
 		if s.waiting {
-			earliest = min(earliest, nextTick(t.now))
+			earliest = min(earliest, r.clock.nextTick(t.now))
 		} else if due := r.clock.due(s.next); due > t.now {
 			earliest = min(earliest, due)
 		}

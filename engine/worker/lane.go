@@ -3,11 +3,13 @@ package worker
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/checkpoint"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/link"
@@ -24,6 +26,9 @@ type lane struct {
 	loop    *loop.Loop
 	links   map[far]*peer
 	order   []*peer // links, in the order in which they were made
+	lost    []*peer // to workers that are gone, until what they brought is consumed
+	taker   *checkpoint.Taker // nil where no checkpoints are taken
+	begun   bool
 	ran     bool    // all tasks have come to their end
 	done    bool    // everything has been said and heard, too
 	over    bool    // nothing is stepped any more
@@ -48,13 +53,23 @@ func (l *lane) to(s control.Slot) *peer {
 		j := l.job
 		host := j.order.Workers[at.worker]
 		p = &peer{lane: l, far: at, host: host}
-		p.link = link.New(link.Config{
+		cfg := link.Config{
 			Pool: j.pool, Owner: "received from " + host.Worker, Window: j.order.Spec.Config.Window,
-			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log,
-		})
+			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log, Durable: j.durable(),
+		}
+		if cfg.Durable {
+			cfg.ChannelsMax = j.channels()
+		}
+		p.link = link.New(cfg)
+		l.mu.Lock()
 		l.links[at] = p
 		l.order = append(l.order, p)
+		l.mu.Unlock()
+		if l.begun {
+			p.dial()
+		}
 	}
+	p.stirred = true
 	return p
 }
 
@@ -74,6 +89,7 @@ func (j *job) receive(d deploy.Link, port task.Port) task.Feed {
 
 // begin puts the lane on its reactor and calls those whom it has to call.
 func (l *lane) begin() {
+	l.begun = true
 	l.reactor.Add(l)
 	for _, p := range l.order {
 		p.dial()
@@ -93,7 +109,7 @@ func (l *lane) end() {
 
 // release gives back what connections hold.
 func (l *lane) release() {
-	for _, p := range l.order {
+	for _, p := range slices.Concat(l.order, l.lost) {
 		p.link.Close()
 	}
 }
@@ -128,7 +144,7 @@ func (l *lane) Step(now time.Duration) (worked bool, until time.Duration) {
 	if worked {
 		l.job.wake(l)
 	}
-	flushed, retry := l.flush()
+	flushed, retry := l.flush(worked)
 	if retry {
 		until = min(until, now+retryAfter)
 	}
@@ -140,12 +156,12 @@ const retryAfter = 200 * time.Microsecond
 
 func (l *lane) clock() time.Duration { return time.Since(l.job.begin) }
 
-// flush sends what there is to send, and tells the desk when everything has been said and heard. Connections stay: the last
-// acknowledgement may not have reached its receiver, who has to have it before the job is released.
-func (l *lane) flush() (moved, retry bool) {
+// flush sends what there is to send after a turn of the tasks, and tells the desk when everything has been said and heard.
+// Connections stay: the last acknowledgement may not have reached its receiver, who has to have it before the job is released.
+func (l *lane) flush(worked bool) (moved, retry bool) {
 	done := l.ran
 	for _, p := range l.order {
-		m, again := p.flush()
+		m, again := p.flush(worked)
 		moved, retry = moved || m, retry || again
 		done = done && p.link.Done()
 	}
@@ -154,6 +170,7 @@ func (l *lane) flush() (moved, retry bool) {
 		l.told = now
 		l.publish()
 	}
+	l.forgetLost()
 	if done && !l.done {
 		l.done = true
 		l.job.w.post(func() { l.job.w.laneDone(l.job) })
