@@ -3,13 +3,11 @@ package worker
 import (
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine"
-	"github.com/fullspate/spate/engine/checkpoint"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/link"
@@ -26,9 +24,6 @@ type lane struct {
 	loop    *loop.Loop
 	links   map[far]*peer
 	order   []*peer // links, in the order in which they were made
-	lost    []*peer // to workers that are gone, until what they brought is consumed
-	taker   *checkpoint.Taker // nil where no checkpoints are taken
-	begun   bool
 	ran     bool    // all tasks have come to their end
 	done    bool    // everything has been said and heard, too
 	over    bool    // nothing is stepped any more
@@ -53,23 +48,13 @@ func (l *lane) to(s control.Slot) *peer {
 		j := l.job
 		host := j.order.Workers[at.worker]
 		p = &peer{lane: l, far: at, host: host}
-		cfg := link.Config{
+		p.link = link.New(link.Config{
 			Pool: j.pool, Owner: "received from " + host.Worker, Window: j.order.Spec.Config.Window,
-			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log, Durable: j.durable(),
-		}
-		if cfg.Durable {
-			cfg.ChannelsMax = j.channels()
-		}
-		p.link = link.New(cfg)
-		l.mu.Lock()
+			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log,
+		})
 		l.links[at] = p
 		l.order = append(l.order, p)
-		l.mu.Unlock()
-		if l.begun {
-			p.dial()
-		}
 	}
-	p.stirred = true
 	return p
 }
 
@@ -89,7 +74,6 @@ func (j *job) receive(d deploy.Link, port task.Port) task.Feed {
 
 // begin puts the lane on its reactor and calls those whom it has to call.
 func (l *lane) begin() {
-	l.begun = true
 	l.reactor.Add(l)
 	for _, p := range l.order {
 		p.dial()
@@ -109,7 +93,7 @@ func (l *lane) end() {
 
 // release gives back what connections hold.
 func (l *lane) release() {
-	for _, p := range slices.Concat(l.order, l.lost) {
+	for _, p := range l.order {
 		p.link.Close()
 	}
 }
@@ -170,7 +154,6 @@ func (l *lane) flush(worked bool) (moved, retry bool) {
 		l.told = now
 		l.publish()
 	}
-	l.forgetLost()
 	if done && !l.done {
 		l.done = true
 		l.job.w.post(func() { l.job.w.laneDone(l.job) })
