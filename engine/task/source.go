@@ -245,9 +245,14 @@ func (t *Task) emit(s *splitReading, limit wire.Time, budget int) int {
 		c.hash = partition.HashUint64(uint64(s.next))
 		h.Fixed(c, v)
 		s.at.Last = s.next
+		ms := recordMillis(s.record())
 		s.i++
 		if s.i < s.block.N {
-			s.next = s.timeOf(recordMillis(s.record()))
+			if next := recordMillis(s.record()); next == ms {
+				s.next = s.at.Last.Next() // as timeOf would say
+			} else {
+				s.next = s.timeOf(next)
+			}
 		}
 		if c.full || c.err != nil {
 			break
