@@ -17,9 +17,10 @@ import (
 //	     0      4  magic "spHS"
 //	     4      1  protocol 1                hello
 //	     5      1  kind: 1 hello,                 8      1  role: 1 initiator, 2 acceptor
-//	               2 proof, 3 refusal             9      1  purpose: 1 control, 2 data
-//	     6      2  bytes of the body             10      6  0
-//	     8         body                          16      8  incarnation
+//	               2 proof, 3 refusal             9      1  purpose: 1 control, 2 data,
+//	     6      2  bytes of the body                        3 backup
+//	     8         body                          10      6  0
+//	                                             16      8  incarnation
 //	                                             24     16  cluster, 0 where it is not known
 //	proof                                        40     32  nonce
 //	     8     32  the proof                     72         note, at most 4 KiB
@@ -143,6 +144,9 @@ const (
 	PurposeData    Purpose = 2 // frames between loops
 	PurposeBackup  Purpose = 3 // checkpoints between workers
 )
+
+// Valid reports whether the purpose is one of these.
+func (p Purpose) Valid() bool { return p >= PurposeControl && p <= PurposeBackup }
 
 // String returns the purpose's name.
 func (p Purpose) String() string {
@@ -285,8 +289,8 @@ func (h Hello) check() error {
 	if h.Role != Initiator && h.Role != Acceptor {
 		return handshakeErrorf(offRole, "%v, want %d or %d", h.Role, Initiator, Acceptor)
 	}
-	if h.Purpose != PurposeControl && h.Purpose != PurposeData {
-		return handshakeErrorf(offPurpose, "%v, want %d or %d", h.Purpose, PurposeControl, PurposeData)
+	if !h.Purpose.Valid() {
+		return handshakeErrorf(offPurpose, "%v, want %d to %d", h.Purpose, PurposeControl, PurposeBackup)
 	}
 	if len(h.Note) > NoteMax {
 		return handshakeErrorf(HelloSize, "note of %d bytes, at most %d", len(h.Note), NoteMax)

@@ -37,8 +37,8 @@ func NewCluster() string {
 func (h Hello) encode(role wire.Role) (wire.Hello, error) {
 	w := wire.Hello{Role: role, Purpose: h.Purpose, Incarnation: h.Incarnation, Note: h.Note}
 	_, _ = rand.Read(w.Nonce[:])
-	if role == wire.Initiator && h.Purpose != wire.PurposeControl && h.Purpose != wire.PurposeData {
-		return w, fmt.Errorf("hello for %v: want wire.PurposeControl or wire.PurposeData", h.Purpose)
+	if role == wire.Initiator && !h.Purpose.Valid() {
+		return w, fmt.Errorf("hello for %v: want wire.PurposeControl, wire.PurposeData or wire.PurposeBackup", h.Purpose)
 	}
 	if len(h.Note) > wire.NoteMax {
 		return w, fmt.Errorf("hello with a note of %d bytes: want at most %d", len(h.Note), wire.NoteMax)
