@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/fullspate/spate/engine/checkpoint"
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/ft"
+	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -21,8 +23,28 @@ type keeping struct {
 	cfg    Config
 	log    *slog.Logger
 	gens   map[*task.Task]uint64 // the last generation used
-	takers []*checkpoint.Taker   // by loop
+	takers []*keeper             // by loop
 	at     sync.WaitGroup        // checkpoints being written
+
+	restored int       // tasks
+	from     wire.Time // least position from which a source goes on
+	reached  wire.Time // greatest position of any task
+}
+
+// keeper takes the checkpoints of a loop's tasks, and shows others what it has done.
+type keeper struct {
+	*checkpoint.Taker
+	mu    sync.Mutex
+	shown checkpoint.Stats // guarded by mu
+}
+
+// Step is the Taker's.
+func (t *keeper) Step(now time.Duration) (worked bool, until time.Duration, err error) {
+	worked, until, err = t.Taker.Step(now)
+	t.mu.Lock()
+	t.shown = t.Taker.Stats()
+	t.mu.Unlock()
+	return worked, until, err
 }
 
 // keepIn opens the directory.
@@ -44,24 +66,69 @@ func (k *keeping) restore(d *deploy.Deployment, pool *slab.Pool) error {
 	if err != nil {
 		return err
 	}
+	k.from = wire.TimeMax
 	for i, gen := range ft.Choose(lines) {
 		t := tasks[i]
 		for _, c := range lines[i].Candidates {
 			k.gens[t.Task] = max(k.gens[t.Task], c.Generation)
 		}
-		if gen == 0 {
-			continue
-		}
-		c, err := k.dir.Get(ctx, idOf(t.Task), gen)
-		if err == nil {
-			err = t.Restore(c, pool)
-		}
+		at, err := k.restoreTask(t, gen, pool)
 		if err != nil {
 			return fmt.Errorf("checkpoint %d of %v: %w", gen, idOf(t.Task), err)
 		}
-		k.log.Info("restored", "task", idOf(t.Task), "generation", gen, "position", c.Position)
+		if d.Plan.Units[t.Unit].Host().Kind == task.Source {
+			k.from = min(k.from, at)
+		}
 	}
 	return nil
+}
+
+// restoreTask sets a task to one of its checkpoints, and returns where it is then; 0 stands for none. At its end that is where
+// the input ended.
+func (k *keeping) restoreTask(t *deploy.Task, gen uint64, pool *slab.Pool) (at wire.Time, err error) {
+	if gen == 0 {
+		return 0, nil
+	}
+	c, err := k.dir.Get(context.Background(), idOf(t.Task), gen)
+	if err == nil {
+		err = t.Restore(c, pool)
+	}
+	if err != nil {
+		return 0, err
+	}
+	k.restored++
+	k.log.Info("restored", "task", idOf(t.Task), "generation", gen, "position", c.Position)
+	at = c.Position
+	if c.Ending {
+		at = min(at, c.EndOf)
+	}
+	k.reached = max(k.reached, at)
+	return at, nil
+}
+
+// passed is how long the input takes by the pace that an earlier run has reached. The clock goes on from there: sources give
+// again at once what was due then, and the rest at the pace.
+func (k *keeping) passed() time.Duration {
+	if k == nil || k.cfg.Pace <= 0 {
+		return 0
+	}
+	return time.Duration(float64(k.reached.Millis()) * float64(time.Millisecond) / k.cfg.Pace)
+}
+
+// stats adds up what has been done for all loops.
+func (k *keeping) stats() (s Checkpoints) {
+	if k == nil {
+		return s
+	}
+	for _, t := range k.takers {
+		t.mu.Lock()
+		one := t.shown
+		t.mu.Unlock()
+		s.Taken, s.Failed, s.Bytes = s.Taken+one.Taken, s.Failed+one.Failed, s.Bytes+one.Bytes
+		s.SliceMax = max(s.SliceMax, one.SliceMax)
+	}
+	s.Restored, s.From = k.restored, k.from
+	return s
 }
 
 // lines are the tasks, and what each can go back to.
@@ -103,15 +170,16 @@ func (k *keeping) watch(j *Job, place [][]int) error {
 		return nil
 	}
 	for _, l := range j.loops {
-		taker, err := checkpoint.New(checkpoint.Config{
+		made, err := checkpoint.New(checkpoint.Config{
 			Schedule: ft.ScheduleConfig{Interval: k.cfg.CheckpointInterval}, Keep: k.put, Wake: l.Wake, Logger: k.log,
 			Go: func(fn func()) { k.at.Go(fn) },
 		})
 		if err != nil {
 			return err
 		}
-		l.Keep(taker)
-		k.takers = append(k.takers, taker)
+		t := &keeper{Taker: made}
+		l.Keep(t)
+		k.takers = append(k.takers, t)
 	}
 	for u, slots := range place {
 		for i, slot := range slots {

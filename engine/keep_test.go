@@ -132,3 +132,46 @@ func TestOtherParallelism(t *testing.T) {
 		t.Fatalf("other tasks than those that have left checkpoints go on: %v", err)
 	}
 }
+
+// TestGoesOnAtItsPace interrupts a job, and has another with a pace go on. That gives the rest of the input at the pace, on the
+// clock of a job that was not interrupted: what came before, which would take days, is not waited for.
+func TestGoesOnAtItsPace(t *testing.T) {
+	input := make([]engine.Record[Word], 1_000_000)
+	for i := range input {
+		input[i].Millis = 1000 * int64(i)
+	}
+	cfg := engine.Config{
+		Loops: 1, CheckpointDir: t.TempDir(), CheckpointInterval: 2 * time.Millisecond, LogBytes: 64 << 10, FrameBytes: 4 << 10,
+	}
+	run := func(stopAfter int) (s engine.Stats, first time.Duration) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		g, n := engine.NewGraph("ticks"), 0
+		engine.SinkFunc(g, "clock", engine.SliceSource(g, "ticks", input), func(c *engine.Ctx, _ *Word) {
+			if n++; n == 1 {
+				first = c.Elapsed()
+			}
+			if n == stopAfter {
+				cancel()
+			}
+		})
+		s, err := engine.Run(ctx, g, cfg)
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("a job of %d tuples, of which it has given %d: %v", len(input), n, err)
+		}
+		return s, first
+	}
+	s, _ := run(300_000)
+	if c := s.Checkpoints; c.Taken == 0 || c.Bytes == 0 || c.SliceMax == 0 || c.Restored != 0 || c.From != 0 {
+		t.Fatalf("the interrupted job: %+v", c)
+	}
+	cfg.Pace = 1
+	s, first := run(1)
+	behind := time.Duration(s.Checkpoints.From.Millis()) * time.Millisecond
+	if s.Checkpoints.Restored != 2 || behind < time.Hour {
+		t.Fatalf("it has not gone on where it was: %+v", s.Checkpoints)
+	}
+	if first < behind || first > time.Duration(len(input))*time.Second {
+		t.Errorf("it has %v behind it, and says that it is at %v", behind, first)
+	}
+}

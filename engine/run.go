@@ -26,6 +26,8 @@ type Job struct {
 	keep  *keeping // nil where no checkpoints are taken
 	start time.Time
 	done  chan struct{}
+	// passed is by how much the clock of a job with a pace that goes on is ahead: see keeping.passed.
+	passed time.Duration
 
 	stop   atomic.Bool // give up at once: a task has failed
 	ending atomic.Int32
@@ -96,6 +98,7 @@ func (j *Job) deploy(g *Graph, plan *graph.Plan, cfg Config) (err error) {
 		return errors.Join(err, j.keep.close())
 	}
 	if err = j.keep.restore(j.dep, j.pool); err == nil {
+		j.passed = j.keep.passed()
 		err = j.dep.ConnectAll()
 	}
 	if err != nil {
@@ -142,7 +145,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 	j.start = time.Now()
 	var wg sync.WaitGroup
 	for i, l := range j.loops {
-		d := &loop.Driver{Loop: l, Clock: func() time.Duration { return time.Since(j.start) }, Stop: j.stop.Load}
+		d := &loop.Driver{Loop: l, Clock: func() time.Duration { return j.passed + time.Since(j.start) }, Stop: j.stop.Load}
 		for k, p := range j.loops {
 			if k != i {
 				d.Peers = append(d.Peers, p)

@@ -19,6 +19,17 @@ type Stats struct {
 	SlabBytesMax int64
 	Processes    []ProcessStats // those that run the job
 	Links        LinkStats      // what went between workers, all in all
+	Checkpoints  Checkpoints    `json:",omitzero"`
+}
+
+// Checkpoints count the checkpoints that a job in the calling process has taken, and say from where it has gone on.
+type Checkpoints struct {
+	Taken    uint64        // that are durable
+	Failed   uint64        // that are not; each is tried again
+	Bytes    uint64        // of those taken, as they were written
+	SliceMax time.Duration // the longest that taking them held up a loop at once
+	Restored int           // tasks that went on from a checkpoint of an earlier run; 0 for a run from the beginning
+	From     wire.Time     // the least position from which a source went on; 0 for the beginning
 }
 
 // LinkStats count what went over connections between workers.
@@ -90,6 +101,10 @@ func (j *Job) Stats() Stats {
 	for i, l := range j.loops {
 		s.Tasks = AppendTasks(s.Tasks, "", i, l, s.Elapsed)
 	}
+	for i := range s.Tasks {
+		s.Tasks[i].Due = max(s.Tasks[i].Due-j.passed, 0)
+	}
+	s.Checkpoints = j.keep.stats()
 	return s
 }
 
