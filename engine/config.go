@@ -40,6 +40,9 @@ type Config struct {
 	// CheckpointDir, if set, is where checkpoints go. A job that finds there what an earlier run of the same graph has left,
 	// which did not come to its end, goes on from that; at its end it removes them.
 	CheckpointDir string
+	// CheckpointKey tells jobs of the same graph apart that compute different things, such as over other inputs: a job only goes
+	// on from checkpoints with its own key.
+	CheckpointKey string
 	// CheckpointInterval is the time between two checkpoints of a task; 0 for 5 s. A task whose input waits for it in logs that
 	// are half full takes one sooner.
 	CheckpointInterval time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"sync"
 	"time"
@@ -49,7 +50,9 @@ func (t *keeper) Step(now time.Duration) (worked bool, until time.Duration, err 
 
 // keepIn opens the directory.
 func keepIn(cfg Config, graph uint64) (*keeping, error) {
-	dir, err := ft.OpenDir(ft.DirConfig{Path: cfg.CheckpointDir, Graph: graph, Logger: cfg.Logger})
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%x %s", graph, cfg.CheckpointKey)
+	dir, err := ft.OpenDir(ft.DirConfig{Path: cfg.CheckpointDir, Graph: h.Sum64(), Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/ft"
 )
 
 // durableGraph counts keys in windows, and writes every count to a file.
@@ -173,5 +174,34 @@ func TestGoesOnAtItsPace(t *testing.T) {
 	}
 	if first < behind || first > time.Duration(len(input))*time.Second {
 		t.Errorf("it has %v behind it, and says that it is at %v", behind, first)
+	}
+}
+
+// TestKey has jobs with the same graph and different keys use a directory: not before the one whose checkpoints are there has
+// come to its end.
+func TestKey(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	cfg := engine.Config{Loops: 1, CheckpointDir: filepath.Join(dir, "checkpoints"), CheckpointInterval: time.Millisecond, LogBytes: 64 << 10}
+	run := func(key string, stopAfter int) error {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		cfg.CheckpointKey = key
+		_, err := engine.Run(ctx, durableGraphTo(out, 100_000, func(n int) {
+			if n == stopAfter {
+				cancel()
+			}
+		}), cfg)
+		return err
+	}
+	if err := run("a", 20_000); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	var graph *ft.GraphError
+	if err := run("b", 0); !errors.As(err, &graph) {
+		t.Fatalf("a job goes on from the checkpoints of another: %v", err)
+	}
+	if err := errors.Join(run("a", 0), run("b", 0)); err != nil {
+		t.Fatal(err)
 	}
 }

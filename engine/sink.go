@@ -67,17 +67,20 @@ func (w funcWriter[T]) Close() error                     { return nil }
 // FileSink declares a sink that writes lines to a file, each made by appendLine, which appends a result's line to dst. A
 // checkpoint holds the file's length: what lies beyond it is cut off on restore, so that no line is doubled, lost or torn.
 func FileSink[T any](g *Graph, id string, in Stream[T], path string, appendLine func(dst []byte, c *Ctx, v *T) []byte) *Op {
-	return Sink(g, id, in, func(part SinkPart) (SinkWriter[T], error) {
-		name := path
-		if part.Of > 1 {
-			name = fmt.Sprintf("%s.%d", path, part.Index)
-		}
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
-		if err != nil {
-			return nil, fmt.Errorf("result file: %w", err)
-		}
-		return &fileWriter[T]{file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}, nil
-	})
+	return Sink(g, id, in, func(part SinkPart) (SinkWriter[T], error) { return FileWriter(part, path, appendLine) })
+}
+
+// FileWriter is the writer of a FileSink, for sinks that do more than write lines. A part of several writes to a file with its
+// number behind path. What the file holds goes when the writer first writes or flushes, unless Restore comes before that.
+func FileWriter[T any](part SinkPart, path string, appendLine func(dst []byte, c *Ctx, v *T) []byte) (SinkWriter[T], error) {
+	if part.Of > 1 {
+		path = fmt.Sprintf("%s.%d", path, part.Index)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("result file: %w", err)
+	}
+	return &fileWriter[T]{file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}, nil
 }
 
 // fileBufferBytes makes a write large enough to cost little per line.
@@ -89,7 +92,7 @@ type fileWriter[T any] struct {
 	line func([]byte, *Ctx, *T) []byte
 	last []byte
 	size int64
-	// begun is set by the first write or by Restore: until then what an earlier run has written is left alone, since
+	// begun is set by the first write or flush, or by Restore: until then what an earlier run has written is left alone, since
 	// this one may be about to continue it.
 	begun bool
 }
@@ -119,10 +122,10 @@ func (w *fileWriter[T]) Write(c *Ctx, v *T) {
 	}
 }
 
-func (w *fileWriter[T]) Flush() error { return w.buf.Flush() }
+func (w *fileWriter[T]) Flush() error { return errors.Join(w.begin(), w.buf.Flush()) }
 
 func (w *fileWriter[T]) Commit(wire.Time) ([]byte, error) {
-	if err := errors.Join(w.begin(), w.buf.Flush()); err != nil {
+	if err := w.Flush(); err != nil {
 		return nil, fmt.Errorf("result file: %w", err)
 	}
 	return binary.LittleEndian.AppendUint64(nil, uint64(w.size)), nil

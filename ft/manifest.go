@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,7 +24,7 @@ const (
 	manifestMax    = 64 << 10 // bytes; it has about a hundred
 )
 
-// GraphError says that a directory has the checkpoints of another graph.
+// GraphError says that a directory has the checkpoints of another graph, or of another job with it.
 type GraphError struct {
 	Path       string
 	Have, Want string // fingerprints: the directory's, and that of the graph it was opened for
@@ -32,11 +33,12 @@ type GraphError struct {
 
 // Error implements error.
 func (e *GraphError) Error() string {
-	return fmt.Sprintf("%s has the checkpoints of another graph: its fingerprint is %s, this one's %s (it was made %s); give another directory, or remove that one",
+	return fmt.Sprintf("%s has the checkpoints of another graph, or of a job with it that computes something else: its fingerprint is %s, this one's %s (it was made %s); give another directory, or remove that one",
 		e.Path, e.Have, e.Want, e.Created.UTC().Format(time.RFC3339))
 }
 
-// openManifest reads the manifest, or makes it where the directory is empty.
+// openManifest reads the manifest. It makes it where the directory is empty, and anew where another job has left no
+// checkpoints in it.
 func (d *Dir) openManifest() error {
 	path := filepath.Join(d.cfg.Path, manifestName)
 	want := fmt.Sprintf("%016x", d.cfg.Graph)
@@ -54,11 +56,24 @@ func (d *Dir) openManifest() error {
 	switch {
 	case m.Format != manifestFormat:
 		return fmt.Errorf("%s is of format %d, only %d is known", path, m.Format, manifestFormat)
-	case m.Graph != want:
+	case m.Graph != want && !d.bare():
 		return &GraphError{Path: d.cfg.Path, Have: m.Graph, Want: want, Created: m.Created}
+	}
+	if m.Graph != want {
+		return d.makeManifest(path, want)
 	}
 	d.created = m.Created
 	return nil
+}
+
+// bare says that there is nothing but what the directory says about itself.
+func (d *Dir) bare() bool {
+	names, err := d.cfg.FS.ReadDir(d.cfg.Path)
+	return err == nil && !slices.ContainsFunc(names, func(n string) bool { return !ownFile(n) })
+}
+
+func ownFile(name string) bool {
+	return name == lockName || name == manifestName || strings.HasSuffix(name, tempSuffix)
 }
 
 func (d *Dir) makeManifest(path, graph string) error {
@@ -67,7 +82,7 @@ func (d *Dir) makeManifest(path, graph string) error {
 		return err
 	}
 	for _, n := range names {
-		if n != lockName && !strings.HasSuffix(n, tempSuffix) {
+		if !ownFile(n) {
 			return fmt.Errorf("%s has no %s but is not empty (%s): it is not a directory of checkpoints, or not a whole one", d.cfg.Path, manifestName, n)
 		}
 	}
