@@ -1,10 +1,14 @@
 package vault
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +138,7 @@ func (w *worker) work(n int) {
 		w.t.Fatal(err)
 	}
 	for range n {
-		v, _ := accounts.Upsert((w.id.Range.Last - w.id.Range.First) / 500 * w.rand.Uint64N(500))
+		v, _ := accounts.Upsert(w.id.Range.First + (w.id.Range.Last-w.id.Range.First)/500*w.rand.Uint64N(500))
 		v.Balance += w.rand.Uint64N(1000)
 		v.Changes++
 	}
@@ -189,4 +193,41 @@ func dummy(id ft.TaskID, gen uint64, position wire.Time, size int) checkpoint.Ke
 		Logs: []ft.LogImage{{Frontier: position, Frames: bytes.Repeat([]byte{byte(gen)}, size)}},
 	}
 	return checkpoint.Kept{Task: id, Generation: gen, Position: position, Encoded: c.Append(nil)}
+}
+
+// call opens a connection to a host as the client does, for requests that a client does not make.
+func (h *host) call(t *testing.T, incarnation uint64) net.Conn {
+	t.Helper()
+	say := hello(incarnation)
+	say.Purpose = wire.PurposeBackup
+	nc, _, err := auth.Dial(t.Context(), h.Addr, testSecret, say)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	if err := nc.SetDeadline(time.Now().Add(patient)); err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
+
+// answer reads an answer, and returns its status and what error it is.
+func answer(t *testing.T, nc net.Conn) (int, error) {
+	t.Helper()
+	res, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, faultIn(res.Status, b)
+}
+
+// putHead is the head of a request to put a checkpoint.
+func putHead(k checkpoint.Kept, length int) string {
+	q := query{task: k.Task, generation: k.Generation, follows: k.Follows}
+	return fmt.Sprintf("PUT /jobs/%s/checkpoints?%v HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", testJob, q, length)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -100,11 +101,10 @@ func (h remote) put(ctx context.Context, job string, k checkpoint.Kept) error {
 	ctx, w := watch(ctx, h.c.cfg.TimeOut)
 	defer w.stop()
 	q := query{task: k.Task, generation: k.Generation, follows: k.Follows}
-	req := h.request(ctx, http.MethodPut, job, q)
+	req := h.request(http.MethodPut, job, q)
 	req.GetBody = func() (io.ReadCloser, error) {
 		return &upload{ctx: ctx, r: bytes.NewReader(k.Encoded), limit: h.c.limit, w: w}, nil
 	}
-	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(k.Encoded))
 	if len(k.Encoded) > burstBytes {
 		req.Header.Set("Expect", "100-continue")
@@ -121,7 +121,7 @@ func (h remote) put(ctx context.Context, job string, k checkpoint.Kept) error {
 func (h remote) list(ctx context.Context, job string, id ft.TaskID) (infos []ft.Info, err error) {
 	ctx, w := watch(ctx, h.c.cfg.TimeOut)
 	defer w.stop()
-	err = h.do(ctx, h.request(ctx, http.MethodGet, job, query{task: id}), func(res *http.Response) error {
+	err = h.do(ctx, h.request(http.MethodGet, job, query{task: id}), func(res *http.Response) error {
 		b, err := w.body(res, listBytesMax)
 		if err != nil {
 			return err
@@ -135,7 +135,7 @@ func (h remote) list(ctx context.Context, job string, id ft.TaskID) (infos []ft.
 func (h remote) get(ctx context.Context, job string, id ft.TaskID, gen uint64) (encoded []byte, err error) {
 	ctx, w := watch(ctx, h.c.cfg.TimeOut)
 	defer w.stop()
-	err = h.do(ctx, h.request(ctx, http.MethodGet, job, query{task: id, generation: gen}), func(res *http.Response) error {
+	err = h.do(ctx, h.request(http.MethodGet, job, query{task: id, generation: gen}), func(res *http.Response) error {
 		encoded, err = w.body(res, res.ContentLength)
 		return err
 	})
@@ -143,22 +143,19 @@ func (h remote) get(ctx context.Context, job string, id ft.TaskID, gen uint64) (
 }
 
 // request makes a request about a task's checkpoints.
-func (h remote) request(ctx context.Context, method, job string, q query) *http.Request {
-	req := &http.Request{
-		Method: method,
+func (h remote) request(method, job string, q query) *http.Request {
+	return &http.Request{
+		Method: method, Header: http.Header{},
 		URL: &url.URL{
 			Scheme: "http", Host: hostName(h.host),
 			Path: "/jobs/" + job + "/checkpoints", RawPath: "/jobs/" + url.PathEscape(job) + "/checkpoints", RawQuery: q.String(),
 		},
-		// To ask twice is right, so what was sent over a connection that the vault has just closed is sent again.
-		Header: http.Header{"Idempotency-Key": nil},
 	}
-	return req.WithContext(ctx)
 }
 
 // do sends a request and reads its answer.
 func (h remote) do(ctx context.Context, req *http.Request, read func(*http.Response) error) error {
-	res, err := h.c.transport.RoundTrip(req)
+	res, err := h.exchange(ctx, req)
 	if err == nil {
 		err = answered(res, read)
 	}
@@ -166,6 +163,28 @@ func (h remote) do(ctx context.Context, req *http.Request, read func(*http.Respo
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// exchange sends a request and returns the head of the answer. A connection that was kept may have ended at the other end
+// meanwhile, which shows only when it is used: then the request is sent again over another one. To ask twice is right.
+func (h remote) exchange(ctx context.Context, req *http.Request) (*http.Response, error) {
+	for {
+		var kept bool
+		r := req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GotConn: func(i httptrace.GotConnInfo) { kept = i.Reused },
+		}))
+		if req.GetBody != nil {
+			body, err := req.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			r.Body = body
+		}
+		res, err := h.c.transport.RoundTrip(r)
+		if err == nil || !kept || ctx.Err() != nil {
+			return res, err
+		}
+	}
 }
 
 // answered reads an answer.
