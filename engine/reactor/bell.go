@@ -32,7 +32,7 @@ func openPlainBell(client *gnet.Client, wake func()) (*plainBell, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := client.EnrollContext(far, rung{}); err != nil {
+	if _, err := client.EnrollContext(far, ringing{}); err != nil {
 		end.Close()
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func enrollFile(client *gnet.Client, fd int) error {
 	if dup != nil {
 		return os.NewSyscallError("dup3", dup)
 	}
-	_, err = client.EnrollContext(nc, rung{})
+	_, err = client.EnrollContext(nc, ringing{})
 	return err
 }
 

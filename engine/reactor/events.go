@@ -14,12 +14,12 @@ type events struct {
 	r *Reactor
 }
 
-// rung is the context of the connections that are the bell.
-type rung struct{}
+// ringing is the context of the connections that are the bell.
+type ringing struct{}
 
 func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	switch c := gc.Context().(type) {
-	case rung:
+	case ringing:
 		e.r.id = goroutineID()
 	case *conn:
 		c.gc = gc
@@ -30,7 +30,7 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 
 func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
 	switch c := gc.Context().(type) {
-	case rung:
+	case ringing:
 		_, _ = gc.Discard(-1)
 		return e.r.turn()
 	case *conn:
@@ -42,7 +42,7 @@ func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
 // OnClose may be called by gnet, by itself or inside of a call of ours that closes or writes.
 func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
 	switch c := gc.Context().(type) {
-	case rung:
+	case ringing:
 		e.r.busy = true
 		e.r.end() // if nobody has asked for it the loop has failed, which gnet has logged
 		e.r.busy = false
@@ -68,7 +68,7 @@ func (r *Reactor) traffic(c *conn) gnet.Action {
 	r.busy = true
 	r.deliver(c)
 	r.settle()
-	if !r.woken.Load() {
+	if r.rung.Load() != toStep {
 		r.step()
 	}
 	r.busy = false

@@ -27,8 +27,8 @@ type Reactor struct {
 	start  time.Time
 	client *gnet.Client
 	bell   bell
-	woken  atomic.Bool // the bell has been rung and no turn has begun since
-	tasks  queue       // what Do was given
+	rung   atomic.Int32 // why the bell has been rung, if no turn has begun since
+	tasks  queue        // what Do was given
 
 	enrolling sync.RWMutex // held, shared, while gnet waits for the loop to take a connection
 	closed    bool         // no connection is enrolled any more; guarded by enrolling
@@ -52,7 +52,8 @@ type loopState struct {
 	blocked   []*conn // those that had something pending when they were last written to
 	works     []Work  // nil where one was removed during a step
 	stepping  bool
-	fruitless int           // steps in a row that found nothing to do
+	fruitless int           // looks in a row that found nothing to do
+	until     time.Duration // what the last step has returned
 	armed     time.Duration // what the alarm was last set for; Never: it was taken back
 	slept     bool          // the loop has blocked since the last step
 	yielded   time.Duration // when the processor was last offered to others
@@ -99,10 +100,24 @@ func (r *Reactor) Now() time.Duration { return time.Since(r.start) }
 // Wake has all work stepped soon, by steps that see what the caller has written before. It costs an atomic swap where that is
 // due anyway, else it rings the bell: a system call. After Stop it does nothing.
 func (r *Reactor) Wake() {
-	if !r.woken.Swap(true) { // to look first would be cheaper, and order nothing
+	if r.rung.Swap(toStep) == silent { // to look first would be cheaper, and order nothing
 		r.bell.ring()
 	}
 }
+
+// look has the loop look at the network and come back, though nobody has anything to be done.
+func (r *Reactor) look() {
+	if r.rung.CompareAndSwap(silent, toLook) {
+		r.bell.ring()
+	}
+}
+
+// Why the bell has been rung.
+const (
+	silent = iota // it has not
+	toLook        // by the loop, so that the network is polled before it blocks
+	toStep        // so that all work is stepped
+)
 
 // Do runs fn on the loop, soon, and then steps all work. Functions run in the order in which they were given. It says whether
 // fn will be run: not after Stop, unless Stop found it waiting. Who waits for fn must not be on the loop.
