@@ -19,18 +19,24 @@ type Clock struct {
 // would move whenever anybody looked, and one worker's frontier make the next one look.
 //
 // To move a frontier costs as much as the source's task has channels, and as much again at their other ends: of an idle job it
-// is the whole cost. So from tickChannels on, ticks are the rarer the more channels there are.
+// is the whole cost. So from tickChannels on, ticks are the rarer the more channels there are, and a source that has released
+// nothing for idleAfter has every fourth only.
 const (
 	tickLeast    = time.Millisecond
 	tickMost     = 64 * time.Millisecond
 	tickChannels = 32
+	tickIdle     = 4
+	idleAfter    = 32 * time.Millisecond
 )
 
-// tickFor is the tick of a task with so many outgoing channels.
-func tickFor(channels int) time.Duration {
+// tickFor is the tick of a task with so many outgoing channels, some time after it has released its last record.
+func tickFor(channels int, after time.Duration) time.Duration {
 	tick := tickLeast
 	for n := tickChannels; n < channels && tick < tickMost; n *= 2 {
 		tick *= 2
+	}
+	if after >= idleAfter {
+		tick *= tickIdle
 	}
 	return tick
 }

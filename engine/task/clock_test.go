@@ -28,7 +28,7 @@ func TestClockDueIsWhenTheLimitIsPassed(t *testing.T) {
 func TestClockBoundMovesWithTicks(t *testing.T) {
 	for _, pace := range []float64{0.3, 0.7, 1, 3, 20, 12345.678} {
 		for _, channels := range []int{1, 40, 100, 100_000} {
-			k := Clock{Pace: pace, tick: tickFor(channels)}
+			k := Clock{Pace: pace, tick: tickFor(channels, 0)}
 			for now, n := time.Duration(0), 0; n < 1000; n++ {
 				bound, until := k.bound(now), k.boundUntil(now)
 				switch {
@@ -54,8 +54,11 @@ func TestTicksAreRareWhereChannelsAreMany(t *testing.T) {
 	for channels, want := range map[int]time.Duration{
 		0: time.Millisecond, 32: time.Millisecond, 33: 2 * time.Millisecond, 100: 4 * time.Millisecond, 1 << 20: 64 * time.Millisecond,
 	} {
-		if got := tickFor(channels); got != want {
+		if got := tickFor(channels, idleAfter-1); got != want {
 			t.Errorf("%d channels: a tick of %v, want %v", channels, got, want)
+		}
+		if got := tickFor(channels, idleAfter); got != 4*want {
+			t.Errorf("%d channels of an idle source: a tick of %v, want %v", channels, got, 4*want)
 		}
 	}
 }

@@ -21,6 +21,8 @@ type reading struct {
 	stop   bool          // read no more: what has been read is all there is
 	hurry  bool          // what is left is read as fast as possible
 	due    time.Duration // as in Measure
+
+	released time.Duration // when a record was, last
 }
 
 type splitReading struct {
@@ -106,6 +108,10 @@ func (t *Task) runSource(budget int, p *Progress) (worked bool) {
 		budget -= n
 		worked = worked || n > 0
 	}
+	if worked {
+		r.released = t.now
+	}
+	r.clock.tick = tickFor(len(t.logs), t.now-r.released)
 	bound := r.clock.bound(t.now)
 	if worked { // what was released is to be processed, and is to move anyway
 		bound = max(bound, r.clock.limit(t.now))

@@ -324,9 +324,6 @@ func (t *Task) Route(instance, out, edge int, table *partition.Table, logs []*bu
 			}
 		}
 	}
-	if t.reading != nil {
-		t.reading.clock.tick = tickFor(len(t.logs))
-	}
 }
 
 // Fuse leads an output straight into port 0 of a fused instance of the same task.
