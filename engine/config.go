@@ -126,7 +126,7 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.LogBytes == 0 {
 		c.LogBytes = logBytesDefault
-		if c.CheckpointDir != "" {
+		if c.CheckpointDir != "" || c.Recovery != NoRecovery {
 			c.LogBytes = logBytesDurable
 		}
 	}

@@ -172,7 +172,7 @@ func (k *Taker) Done() bool {
 		return false
 	}
 	for _, s := range k.tasks {
-		if !k.over && s.durable != wire.TimeMax {
+		if !k.over && (s.durable != wire.TimeMax || s.again) {
 			return false
 		}
 	}
@@ -233,9 +233,9 @@ func (k *Taker) begin(now time.Duration) error {
 		k.sched.Ended(i, now, nil) // nothing has changed, or nothing that would have to be kept
 		return nil
 	}
-	kind := state.Delta
-	if s.kept == 0 {
-		kind = state.Base
+	kind, follows := state.Delta, s.kept
+	if s.kept == 0 || s.Position() == wire.TimeMax { // at its end a task has nothing that a delta could be of
+		kind, follows = state.Base, 0
 	}
 	start := k.cfg.Clock()
 	f, err := s.Freeze(kind)
@@ -243,7 +243,7 @@ func (k *Taker) begin(now time.Duration) error {
 		return fmt.Errorf("checkpoint of operator %q, task %d: %w", s.Operator(), s.Index, err)
 	}
 	s.gen++
-	k.run = &running{index: i, freeze: f, next: now, renewed: s.renewed, kept: Kept{Task: s.id, Generation: s.gen, Follows: s.kept, Position: s.Position()}}
+	k.run = &running{index: i, freeze: f, next: now, renewed: s.renewed, kept: Kept{Task: s.id, Generation: s.gen, Follows: follows, Position: s.Position()}}
 	s.again = false
 	if k.cfg.Backlog > 0 {
 		f.SetBacklog(k.cfg.Backlog)

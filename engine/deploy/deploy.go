@@ -282,14 +282,6 @@ func (d *Deployment) Outbound(t *Task) (list []Link) {
 // Port is what a channel's receiver knows of it.
 func (d *Deployment) Port(l Link) task.Port { return d.Plan.Units[l.To.Unit].Host().Ports[l.Port] }
 
-// Channels is how many channels the plan has.
-func (d *Deployment) Channels() (n uint32) {
-	for u, tasks := range d.Units {
-		d.outputs(u, func(e edge) { n += uint32(len(tasks) * len(d.Units[e.unit])) })
-	}
-	return n
-}
-
 // Log is the log of one of the task's channels.
 func (t *Task) Log(channel uint32) *buffers.Log {
 	for _, e := range t.Logs {

@@ -85,7 +85,14 @@ func NewPlan(g *Graph, cfg PlanConfig) (*Plan, error) {
 
 // checkSize refuses what no memory would hold: every task has a channel to every task of each consumer.
 func (p *Plan) checkSize() error {
-	channels := 0
+	if channels := p.Channels(); channels > ChannelsMax {
+		return fmt.Errorf("%q would have %d channels between tasks, want at most %d: lower the parallelism of operators that feed each other", p.Graph.Name, channels, ChannelsMax)
+	}
+	return nil
+}
+
+// Channels is how many channels there are between tasks.
+func (p *Plan) Channels() (n int) {
 	for _, op := range p.Graph.Operators {
 		to, at := p.Where(op)
 		if at > 0 {
@@ -93,13 +100,10 @@ func (p *Plan) checkSize() error {
 		}
 		for _, in := range op.Inputs {
 			from, _ := p.Where(in.From)
-			channels += p.Units[from].Tasks * p.Units[to].Tasks
+			n += p.Units[from].Tasks * p.Units[to].Tasks
 		}
 	}
-	if channels > ChannelsMax {
-		return fmt.Errorf("%q would have %d channels between tasks, want at most %d: lower the parallelism of operators that feed each other", p.Graph.Name, channels, ChannelsMax)
-	}
-	return nil
+	return n
 }
 
 // ranges cuts the key space for n tasks.

@@ -39,7 +39,7 @@ func (w *Worker) peerFor(from auth.Peer) (*peer, error) {
 		return nil, fmt.Errorf("a connection for incarnation %x, this is %x", n.Receiver, w.incarnation)
 	}
 	j := w.job(n.Job, n.Epoch)
-	if j == nil || j.closed || j.phase == control.PhaseDeployed {
+	if j == nil || j.closed || j.phase == control.PhaseDeployed && !j.order.Recovers {
 		return nil, fmt.Errorf("job %s, epoch %d, does not run here", n.Job, n.Epoch)
 	}
 	if n.FarLoop < 0 || n.FarLoop >= len(j.lanes) || j.lanes[n.FarLoop] == nil {

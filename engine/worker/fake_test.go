@@ -266,8 +266,8 @@ func (f *fake) hireBehindProxies(n, loops int) (list []*proxy) {
 	return list
 }
 
-// start starts a worker that ends with the test.
-func (f *fake) start(cfg Config) {
+// start starts a worker that ends with the test, or when the function that it returns is called.
+func (f *fake) start(cfg Config) (end func()) {
 	cfg.Coordinator, cfg.Secret, cfg.Programs = f.addr, f.secret, []engine.Program{counting}
 	if testing.Verbose() {
 		cfg.Logger = slog.New(slog.NewTextHandler(testWriter{f.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -280,7 +280,9 @@ func (f *fake) start(cfg Config) {
 			f.t.Error(err)
 		}
 	}()
-	f.t.Cleanup(func() { cancel(); <-ended })
+	end = func() { cancel(); <-ended }
+	f.t.Cleanup(end)
+	return end
 }
 
 type testWriter struct{ t *testing.T }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fullspate/spate/engine"
@@ -13,35 +14,44 @@ import (
 	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/engine/loop"
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/wire/slab"
 )
 
 // job is this worker's part of a job. The desk owns it, but for its lanes.
 type job struct {
-	w      *Worker
-	order  *control.Deploy
-	self   int // index in order.Workers
-	env    *engine.Env
-	pool   *slab.Pool
-	dep    *deploy.Deployment
-	lanes  []*lane // by the worker's loops; nil where the job has no task
-	phase  control.Phase
-	begin  time.Time // when the job's clock is 0
-	going  int       // lanes that have not ended
-	closed bool      // it is off the reactors
+	w     *Worker
+	name  string // the job's id
+	order *control.Deploy
+	epoch atomic.Uint64 // of the order, for those who dial
+	self  int           // index in order.Workers
+	own   map[at]bool   // tasks that are here
+	// channels of the plan; holders of the checkpoints of each task, by the newest order
+	channels uint32
+	holders  atomic.Pointer[map[ft.TaskID][]control.Host]
+	env      *engine.Env
+	pool     *slab.Pool
+	dep      *deploy.Deployment
+	lanes    []*lane // by the worker's loops; nil where the job has no task
+	phase    control.Phase
+	begin    time.Time // when the job's clock is 0
+	going    int       // lanes that have not ended
+	closed   bool      // it is off the reactors
 
 	cancelled bool // it was told to end without its pending timers
-	dials     sync.WaitGroup
-	ctx       context.Context // done when no connection is wanted any more
-	cancel    context.CancelFunc
-	ended     *control.Ended
-	watch     chan struct{} // closed to end the watcher
-	joined    sync.WaitGroup
+	recovering
+	dials  sync.WaitGroup
+	ctx    context.Context // done when no connection is wanted any more
+	cancel context.CancelFunc
+	ended  *control.Ended
+	watch  chan struct{} // closed to end the watcher
+	joined sync.WaitGroup
 }
 
 // newJob makes the part of a job that a Deploy asks for.
 func (w *Worker) newJob(order *control.Deploy) (*job, error) {
-	j := &job{w: w, order: order, self: -1, env: new(engine.Env), phase: control.PhaseDeployed}
+	j := &job{w: w, name: order.Job, order: order, self: -1, env: new(engine.Env), phase: control.PhaseDeployed, own: map[at]bool{}}
+	j.epoch.Store(order.Epoch)
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	for i, h := range order.Workers {
 		if h.Worker == w.id && h.Incarnation == w.incarnation {
@@ -55,25 +65,33 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.channels = uint32(plan.Channels())
 	cfg := configOf(order.Spec.Config)
+	if !order.Recovers { // else whatever is to be here is brought back from checkpoints
+		for _, t := range tasksOf(order) {
+			j.own[t] = j.slot(t.unit, t.index).Worker == j.self
+		}
+	}
 	j.pool = slab.New(slab.Config{Budget: j.budget(), HugePages: true, Prefault: true})
 	j.makeLanes()
 	j.dep, err = deploy.New(plan, deploy.Config{
-		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes, TrimOnAck: true,
-		Local: func(unit, index int) bool { return j.slot(unit, index).Worker == j.self },
-		Out:   j.send, In: j.receive,
+		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes,
+		TrimOnAck: !j.durable(), Local: func(unit, index int) bool { return j.own[at{unit, index}] },
+		Out: j.send, In: j.receive,
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.pool.Close())
 	}
-	j.fillLanes()
+	if err := j.fillLanes(); err != nil {
+		return nil, errors.Join(err, j.release())
+	}
 	return j, nil
 }
 
 // configOf is what a job's configuration means here: the same as in an embedded run.
 func configOf(c control.JobConfig) engine.Config {
 	return engine.Config{
-		Pace: c.Pace, LogBytes: c.LogBytes, StepBytes: c.StepBytes, FrameBytes: c.FrameBytes, NoFuse: c.NoFuse, Window: c.Window,
+		Pace: c.Pace, Recovery: recoveryOf(c), LogBytes: c.LogBytes, StepBytes: c.StepBytes, FrameBytes: c.FrameBytes, NoFuse: c.NoFuse, Window: c.Window,
 	}.WithDefaults()
 }
 
@@ -135,21 +153,29 @@ func (j *job) budget() int64 {
 
 func (j *job) slot(unit, index int) control.Slot { return j.order.Slots[j.order.Place[unit][index]] }
 
-// makeLanes makes a lane for each loop that has a task of the job.
+// makeLanes makes a lane for each loop that has a task of the job, or may be given one when others are lost.
 func (j *job) makeLanes() {
 	j.lanes = make([]*lane, len(j.w.reactors))
-	for u := range j.order.Place {
-		for i := range j.order.Place[u] {
-			if s := j.slot(u, i); s.Worker == j.self && j.lanes[s.Loop] == nil {
-				j.lanes[s.Loop] = &lane{job: j, index: s.Loop, reactor: j.w.reactors[s.Loop], links: map[far]*peer{}}
-				j.going++
-			}
+	for loop, r := range j.w.reactors {
+		if j.durable() || j.has(loop) {
+			j.lanes[loop] = &lane{job: j, index: loop, reactor: r, links: map[far]*peer{}}
+			j.going++
 		}
 	}
 }
 
+// has says whether a loop of this worker has a task.
+func (j *job) has(loop int) bool {
+	for t, here := range j.own {
+		if here && j.slot(t.unit, t.index).Loop == loop {
+			return true
+		}
+	}
+	return false
+}
+
 // fillLanes gives each lane its tasks.
-func (j *job) fillLanes() {
+func (j *job) fillLanes() error {
 	sets := make([][]*task.Task, len(j.lanes))
 	j.dep.Tasks(func(t *deploy.Task) {
 		s := j.slot(t.Unit, t.Index)
@@ -161,11 +187,15 @@ func (j *job) fillLanes() {
 			l.publish()
 		}
 	}
+	if err := j.keepCheckpoints(); err != nil {
+		return err
+	}
 	for _, u := range j.dep.Plan.Units {
 		if r := u.Host().Reading; r != nil && r.OnWake != nil {
 			r.OnWake(func() { j.wake(nil) })
 		}
 	}
+	return nil
 }
 
 // wake steps all lanes but one, soon.
@@ -226,6 +256,9 @@ func (j *job) end(how control.How) {
 				t.Cancel()
 			}
 		})
+		if how == control.Cancel && l.taker != nil {
+			l.taker.Stop()
+		}
 		l.reactor.Wake()
 	})
 }
@@ -272,6 +305,8 @@ func (j *job) close() {
 	j.each(func(l *lane) { l.end() })
 	j.dials.Wait()
 	j.each(func(l *lane) { l.end() }) // what was dialled meanwhile
+	j.work.Wait()
+	j.w.vault.Close(j.order.Job)
 }
 
 // release gives back tasks, logs and memory.

@@ -3,11 +3,13 @@ package worker
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/checkpoint"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/link"
@@ -23,10 +25,13 @@ type lane struct {
 	reactor *reactor.Reactor
 	loop    *loop.Loop
 	links   map[far]*peer
-	order   []*peer // links, in the order in which they were made
-	ran     bool    // all tasks have come to their end
-	done    bool    // everything has been said and heard, too
-	over    bool    // nothing is stepped any more
+	order   []*peer           // links, in the order in which they were made
+	lost    []*peer           // to workers that are gone, until what they brought is consumed
+	taker   *checkpoint.Taker // nil where no checkpoints are taken
+	begun   bool
+	ran     bool // all tasks have come to their end
+	done    bool // everything has been said and heard, too
+	over    bool // nothing is stepped any more
 
 	mu     sync.Mutex
 	counts []link.Stats // by order, as last published; guarded by mu
@@ -48,13 +53,23 @@ func (l *lane) to(s control.Slot) *peer {
 		j := l.job
 		host := j.order.Workers[at.worker]
 		p = &peer{lane: l, far: at, host: host}
-		p.link = link.New(link.Config{
+		cfg := link.Config{
 			Pool: j.pool, Owner: "received from " + host.Worker, Window: j.order.Spec.Config.Window,
-			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log,
-		})
+			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log, Durable: j.durable(),
+		}
+		if cfg.Durable {
+			cfg.ChannelsMax = j.channels
+		}
+		p.link = link.New(cfg)
+		l.mu.Lock()
 		l.links[at] = p
 		l.order = append(l.order, p)
+		l.mu.Unlock()
+		if l.begun {
+			p.dial()
+		}
 	}
+	p.stirred = true
 	return p
 }
 
@@ -74,6 +89,7 @@ func (j *job) receive(d deploy.Link, port task.Port) task.Feed {
 
 // begin puts the lane on its reactor and calls those whom it has to call.
 func (l *lane) begin() {
+	l.begun = true
 	l.reactor.Add(l)
 	for _, p := range l.order {
 		p.dial()
@@ -82,6 +98,9 @@ func (l *lane) begin() {
 
 // end takes the lane off its reactor and closes its connections. It may be called twice.
 func (l *lane) end() {
+	if l.taker != nil {
+		l.taker.Stop()
+	}
 	if !l.over {
 		l.over = true
 		l.reactor.Remove(l)
@@ -93,7 +112,7 @@ func (l *lane) end() {
 
 // release gives back what connections hold.
 func (l *lane) release() {
-	for _, p := range l.order {
+	for _, p := range slices.Concat(l.order, l.lost) {
 		p.link.Close()
 	}
 }
@@ -154,6 +173,7 @@ func (l *lane) flush(worked bool) (moved, retry bool) {
 		l.told = now
 		l.publish()
 	}
+	l.forgetLost()
 	if done && !l.done {
 		l.done = true
 		l.job.w.post(func() { l.job.w.laneDone(l.job) })

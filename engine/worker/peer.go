@@ -2,11 +2,14 @@ package worker
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
+	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/auth"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/link"
@@ -23,7 +26,8 @@ type peer struct {
 	conn    reactor.Conn // nil while there is none
 	stirred bool         // the link has heard something, or had more to say, since it was flushed last
 	dialing bool
-	broken  uint64 // how often the connection was lost
+	broken  uint64      // how often the connection was lost
+	gone    atomic.Bool // the other worker is lost
 }
 
 // note is what a data connection says of itself when it is authenticated.
@@ -48,7 +52,7 @@ const (
 // dial makes the connection, if it is for this end to make it.
 func (p *peer) dial() {
 	j := p.lane.job
-	if p.dialing || p.lane.over || p.conn != nil || p.far.worker < j.self {
+	if p.dialing || p.lane.over || p.conn != nil || p.far.worker < j.self || p.gone.Load() {
 		return
 	}
 	p.dialing = true
@@ -58,17 +62,10 @@ func (p *peer) dial() {
 // call dials until there is a connection or none is wanted any more, on a goroutine of its own.
 func (p *peer) call() {
 	j := p.lane.job
-	text, err := json.Marshal(note{
-		Job: j.order.Job, Epoch: j.order.Epoch, Worker: j.w.id, Loop: p.lane.index, FarLoop: p.far.loop, Receiver: p.host.Incarnation,
-	})
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	hello := auth.Hello{Cluster: j.w.cluster, Incarnation: j.w.incarnation, Purpose: wire.PurposeData, Note: text}
 	since := time.Now()
 	tell := since.Add(tellLostAfter)
-	for pause := dialPauseFirst; ; pause = min(2*pause, dialPauseMax) {
-		nc, _, err := j.w.dialData(j.ctx, p.host.Addr, hello)
+	for pause := dialPauseFirst; !p.gone.Load(); pause = min(2*pause, dialPauseMax) {
+		nc, _, err := j.w.dialData(j.ctx, p.host.Addr, p.hello())
 		if err == nil {
 			if err = p.lane.reactor.Enroll(nc, p); err == nil {
 				return
@@ -87,10 +84,22 @@ func (p *peer) call() {
 	}
 }
 
+// hello is what a connection says of itself now.
+func (p *peer) hello() auth.Hello {
+	j := p.lane.job
+	text, err := json.Marshal(note{
+		Job: j.name, Epoch: j.epoch.Load(), Worker: j.w.id, Loop: p.lane.index, FarLoop: p.far.loop, Receiver: p.host.Incarnation,
+	})
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return auth.Hello{Cluster: *j.w.clusterID.Load(), Incarnation: j.w.incarnation, Purpose: wire.PurposeData, Note: text}
+}
+
 // Open takes a connection over. An older one that has not ended yet is given up for it: the other end has done so.
 func (p *peer) Open(c reactor.Conn) {
 	p.dialing = false
-	if p.lane.over {
+	if p.lane.over || p.gone.Load() {
 		c.Close(nil)
 		return
 	}
@@ -125,6 +134,10 @@ func (p *peer) Closed(c reactor.Conn, err error) {
 		return
 	}
 	p.broken++
+	if trimmed := (*buffers.TrimmedError)(nil); errors.As(err, &trimmed) {
+		p.lane.fail(fmt.Errorf("a task that was brought back wants from worker %s what is not there any more: its newest checkpoint is lost: %w", p.lane.job.w.id, err))
+		return
+	}
 	j, level := p.lane.job, slog.LevelWarn
 	if p.lane.done {
 		level = slog.LevelDebug // everything is said and heard: the other end was released first

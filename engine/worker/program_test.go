@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/wire"
 )
 
 // number is an input of the test's program.
@@ -67,14 +68,23 @@ var counting = engine.Program{Name: "counting", Build: func(env *engine.Env, par
 		id string
 		op *engine.Op
 	}{{"out1", first}, {"out2", second}} {
-		var rows []string
-		engine.SinkFunc(g, s.id, engine.From[counted](s.op, "counted"), func(c *engine.Ctx, v *counted) {
-			rows = append(rows, fmt.Sprintf("%v %+v", c.Time(), *v))
-		})
-		env.Result(s.id, func() (any, error) { return rows, nil })
+		all := new(rowsWritten)
+		engine.Sink(g, s.id, engine.From[counted](s.op, "counted"), func(engine.SinkPart) (engine.SinkWriter[counted], error) { return all, nil })
+		env.Result(s.id, func() (any, error) { return all.rows, nil })
 	}
 	return g, nil
 }}
+
+// rowsWritten is a sink that keeps what it is given. Its marks hold everything, so that another process can go on.
+type rowsWritten struct{ rows []string }
+
+func (w *rowsWritten) Write(c *engine.Ctx, v *counted) {
+	w.rows = append(w.rows, fmt.Sprintf("%v %+v", c.Time(), *v))
+}
+func (w *rowsWritten) Commit(wire.Time) ([]byte, error) { return json.Marshal(w.rows) }
+func (w *rowsWritten) Restore(mark []byte) error        { return json.Unmarshal(mark, &w.rows) }
+func (w *rowsWritten) Flush() error                     { return nil }
+func (w *rowsWritten) Close() error                     { return nil }
 
 // rowsOf puts together what all processes have collected under one name.
 func rowsOf(t *testing.T, results []engine.Result, name string) []string {

@@ -146,6 +146,7 @@ func (w *Worker) registered(s *session, answer *control.Registered) {
 		w.log.Info("registered", "worker", answer.Worker, "cluster", answer.Cluster, "address", w.addr)
 	}
 	w.id, w.cluster, w.session = answer.Worker, answer.Cluster, s
+	w.clusterID.Store(&answer.Cluster)
 	w.epoch = max(w.epoch, answer.Epoch)
 	if err := w.acceptor.SetHello(auth.Hello{Cluster: w.cluster, Incarnation: w.incarnation}); err != nil {
 		w.over = fmt.Errorf("the coordinator's answer: %w", err)

@@ -1,0 +1,358 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/link"
+	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/ft"
+	"github.com/fullspate/spate/wire"
+)
+
+// at names a task by its place in the plan.
+type at struct{ unit, index int }
+
+// tasksOf are all tasks of a job, in the plan's order: producers before consumers.
+func tasksOf(order *control.Deploy) (list []at) {
+	for u, slots := range order.Place {
+		for i := range slots {
+			list = append(list, at{u, i})
+		}
+	}
+	return list
+}
+
+// recovering is what of a job has to do with tasks that are brought back.
+type recovering struct {
+	work   sync.WaitGroup // checkpoints being kept, tasks being brought back
+	latest chan struct{}  // closed when those who bring back tasks by the order before are done; nil if there are none
+	stop   context.CancelFunc
+}
+
+// restored is a task that was brought back and is not in its place yet.
+type restored struct {
+	*deploy.Task
+	generation uint64
+	from       wire.Time
+}
+
+// durable says that the job takes checkpoints.
+func (j *job) durable() bool { return j.order.Spec.Config.CheckpointInterval > 0 }
+
+// recoveryOf says how a job comes back from a loss.
+func recoveryOf(c control.JobConfig) engine.Recovery {
+	if c.CheckpointInterval > 0 {
+		return engine.StateManagement
+	}
+	return engine.NoRecovery
+}
+
+// carryOn follows an order that carries the job on after a loss: channels that led to lost tasks are led to where these are
+// to be now, and those that are to be here are brought back beside the loops.
+func (j *job) carryOn(order *control.Deploy) {
+	before := j.order
+	j.order = order
+	j.epoch.Store(order.Epoch)
+	var moved, here []at
+	for _, t := range tasksOf(order) {
+		mine := j.slot(t.unit, t.index).Worker == j.self && !j.own[t]
+		if mine {
+			here = append(here, t)
+		} else if before.Slots[before.Place[t.unit][t.index]] != j.slot(t.unit, t.index) {
+			moved = append(moved, t)
+		}
+	}
+	j.each(func(l *lane) { l.lose(order.Gone) })
+	for _, t := range moved {
+		j.lead(t)
+	}
+	for _, t := range here {
+		j.introduce(t)
+	}
+	j.assignBackups()
+	j.bringBack(here)
+}
+
+// on runs fn on a lane's reactor and waits. If the reactor has stopped, nothing runs any more, and fn is run here.
+func (l *lane) on(fn func()) {
+	done := make(chan struct{})
+	if l.reactor.Do(func() { defer close(done); fn() }) {
+		<-done
+		return
+	}
+	fn()
+}
+
+// laneOf is the lane of a task of this worker.
+func (j *job) laneOf(t *deploy.Task) *lane { return j.lanes[j.slot(t.Unit, t.Index).Loop] }
+
+// lose gives up the connections to workers that are gone. What they brought can be consumed still.
+func (l *lane) lose(gone []int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts, l.broken = l.counts[:0], l.broken[:0] // they are by order
+	l.order = slices.DeleteFunc(l.order, func(p *peer) bool {
+		if !slices.Contains(gone, p.far.worker) {
+			return false
+		}
+		p.gone.Store(true)
+		p.hangUp()
+		p.link.Abandon()
+		delete(l.links, p.far)
+		l.lost = append(l.lost, p)
+		return true
+	})
+}
+
+// forgetLost gives back what is left of connections to workers that are gone, once it is consumed.
+func (l *lane) forgetLost() {
+	l.lost = slices.DeleteFunc(l.lost, func(p *peer) bool {
+		if !p.link.Released() {
+			return false
+		}
+		p.link.Close()
+		return true
+	})
+}
+
+// lead leads the channels between tasks of this worker and one that is elsewhere now to where it is.
+func (j *job) lead(t at) {
+	far := j.dep.Units[t.unit][t.index]
+	slot := j.slot(t.unit, t.index)
+	for _, d := range j.dep.Inbound(far) {
+		if d.From.Local() {
+			l := j.laneOf(d.From)
+			l.on(func() { l.to(slot).link.Send(d.Channel, d.From.Number, d.From.Log(d.Channel)) })
+		}
+	}
+	for _, d := range j.dep.Outbound(far) {
+		if !d.To.Local() {
+			continue
+		}
+		l := j.laneOf(d.To)
+		l.on(func() {
+			l.succeed(d, func(from wire.Time) task.Feed {
+				port := j.dep.Port(d)
+				return l.to(slot).link.Receive(d.Channel, d.From.Number, link.ChannelSpec{
+					Stream: port.Stream, PayloadSize: port.PayloadSize, From: from,
+				})
+			})
+		})
+	}
+}
+
+// succeed opens the successor of a channel whose sender is gone, from where everything has come on.
+func (l *lane) succeed(d deploy.Link, feed func(from wire.Time) task.Feed) {
+	broken, from := d.To.Broken(l.job.dep.ChannelID(d))
+	if broken == nil {
+		return // everything has come
+	}
+	next := l.job.dep.ChannelOf(d, feed(from), from)
+	if err := d.To.Switch(from, []*task.Channel{broken}, []*task.Channel{next}); err != nil {
+		l.fail(fmt.Errorf("BUG: the successor of channel %d from %v: %w", d.Channel, from, err))
+	}
+}
+
+// introduce makes the connections that a task which is to be here will need, so that they are there by then.
+func (j *job) introduce(t at) {
+	to := j.dep.Units[t.unit][t.index]
+	l := j.laneOf(to)
+	l.on(func() {
+		for _, d := range j.dep.Inbound(to) {
+			if s := j.slot(d.From.Unit, d.From.Index); s.Worker != j.self {
+				l.to(s)
+			}
+		}
+		for _, d := range j.dep.Outbound(to) {
+			if s := j.slot(d.To.Unit, d.To.Index); s.Worker != j.self {
+				l.to(s)
+			}
+		}
+	})
+}
+
+// bringBack brings tasks back from their newest checkpoints, beside the loops, and then has them put in their places. What
+// was begun by an order before is given up, and waited for: it may have the files of a sink.
+func (j *job) bringBack(tasks []at) {
+	if j.stop != nil {
+		j.stop()
+	}
+	ctx, cancel := context.WithCancel(j.ctx)
+	order, before, done := j.order, j.latest, make(chan struct{})
+	j.stop, j.latest = cancel, done
+	ids := make([]ft.TaskID, len(tasks))
+	for i, t := range tasks {
+		ids[i] = j.idOf(t)
+	}
+	hosts := j.hosts()
+	j.work.Go(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		var list []restored
+		var err error
+		for i, t := range tasks {
+			var r restored
+			if r, err = j.restore(ctx, t, ids[i], hosts); err != nil {
+				break
+			}
+			list = append(list, r)
+		}
+		j.w.post(func() { j.broughtBack(order, list, err) })
+	})
+}
+
+// fetchFor is how long holders of checkpoints that do not answer are asked again.
+const fetchFor = 5 * time.Second
+
+// restore makes a task as its newest checkpoint has it, or as new where it never had one.
+func (j *job) restore(ctx context.Context, t at, id ft.TaskID, hosts []control.Host) (r restored, err error) {
+	began := time.Now()
+	var c *ft.Checkpoint
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		c, err = j.w.backups.Newest(ctx, j.name, hosts, id)
+		if err == nil || errors.Is(err, ft.ErrNotFound) || time.Since(began) > fetchFor {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return r, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	if err != nil && !errors.Is(err, ft.ErrNotFound) {
+		return r, fmt.Errorf("the newest checkpoint of %v: %w", id, err)
+	}
+	if r.Task, err = j.dep.Build(t.unit, t.index); err != nil {
+		return r, err
+	}
+	if c == nil {
+		return r, nil // from the beginning; if its input is not there any more, those who fed it will say so
+	}
+	if err := r.Restore(c, j.pool); err != nil {
+		return r, errors.Join(fmt.Errorf("checkpoint %d of %v: %w", c.Generation, id, err), r.Discard())
+	}
+	r.generation, r.from = c.Generation, c.Position
+	j.w.log.Info("task restored", "job", j.name, "task", id, "generation", c.Generation, "position", c.Position, "took", time.Since(began))
+	return r, nil
+}
+
+// broughtBack puts tasks in their places that were brought back by an order, and answers it, unless there is a newer one.
+func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
+	if j.order != order || j.closed {
+		for _, r := range list {
+			err = errors.Join(err, r.Discard())
+		}
+		j.w.log.Debug("tasks brought back by an order that is over", "job", j.name, "error", err)
+		return
+	}
+	for i := 0; i < len(list) && err == nil; i++ {
+		j.dep.Install(list[i].Task)
+		j.own[at{list[i].Unit, list[i].Index}] = true
+	}
+	back := map[*deploy.Task]bool{}
+	for _, r := range list {
+		back[r.Task] = true
+	}
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = j.join(list[i], back)
+	}
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = j.run(list[i])
+	}
+	answer := &control.Deployed{Job: j.name, Epoch: order.Epoch}
+	if err != nil {
+		answer.Error = failure(j.w.id, err)
+	}
+	j.w.tell(answer)
+	if err == nil && len(list) == 0 && j.ended != nil {
+		j.ended.Epoch = order.Epoch
+		j.w.tell(j.ended)
+	}
+}
+
+// join connects a task to those that feed it and those that it feeds, of all those that are back. It does not run yet.
+func (j *job) join(r restored, back map[*deploy.Task]bool) error {
+	l := j.laneOf(r.Task)
+	for _, d := range j.dep.Inbound(r.Task) {
+		feed, err := j.feedOf(l, d, r.from)
+		if err != nil {
+			return fmt.Errorf("%v, which is back at %v, from %v: %w", j.idOf(at{r.Unit, r.Index}), r.from, j.idOf(at{d.From.Unit, d.From.Index}), err)
+		}
+		r.Connect(j.dep.ChannelOf(d, feed, r.from))
+	}
+	for _, d := range j.dep.Outbound(r.Task) {
+		log := r.Log(d.Channel)
+		switch s := j.slot(d.To.Unit, d.To.Index); {
+		case s.Worker != j.self:
+			l.on(func() { l.to(s).link.Send(d.Channel, r.Number, log) })
+		case d.To.Local() && !back[d.To]: // who is back, too, opens its channels itself
+			if err := j.feedFrom(d, log); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// feedOf is what a task that was brought back reads a channel from.
+func (j *job) feedOf(l *lane, d deploy.Link, from wire.Time) (feed task.Feed, err error) {
+	if s := j.slot(d.From.Unit, d.From.Index); s.Worker != j.self {
+		port := j.dep.Port(d)
+		spec := link.ChannelSpec{Stream: port.Stream, PayloadSize: port.PayloadSize, From: from}
+		l.on(func() { feed = l.to(s).link.Receive(d.Channel, d.From.Number, spec) })
+		return feed, nil
+	}
+	j.laneOf(d.From).on(func() {
+		var cur *buffers.Cursor
+		if cur, err = d.From.Log(d.Channel).OpenCursor(from); err == nil {
+			cur.Trim(from)
+			feed = cur
+		}
+	})
+	return feed, err
+}
+
+// feedFrom has a task of this worker read a log that was brought back, from where everything from the one before it has come.
+func (j *job) feedFrom(d deploy.Link, log *buffers.Log) (err error) {
+	l := j.laneOf(d.To)
+	l.on(func() {
+		l.succeed(d, func(from wire.Time) task.Feed {
+			var cur *buffers.Cursor
+			if cur, err = log.OpenCursor(from); err != nil {
+				return nil
+			}
+			return cur
+		})
+	})
+	return err
+}
+
+// run has a task that was brought back take its turns.
+func (j *job) run(r restored) (err error) {
+	l := j.laneOf(r.Task)
+	l.on(func() {
+		if l.done {
+			l.done = false
+			j.going++
+		}
+		l.ran = false
+		l.loop.Add(r.Task.Task)
+		err = l.taker.Add(r.Task.Task, j.dep.Member(r.Task), r.generation)
+	})
+	if j.phase == control.PhaseEnded { // it had ended before it was given something to do
+		j.phase, j.ended = control.PhaseRunning, nil
+	}
+	l.reactor.Wake()
+	return err
+}

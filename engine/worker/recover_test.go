@@ -1,0 +1,178 @@
+package worker
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/fullspate/spate/engine/control"
+)
+
+// crew is workers that die, and a job that is carried on by those that are left.
+type crew struct {
+	*fake
+	rand  *rand.Rand
+	order *control.Deploy
+	ends  []func() // by index of order.Workers
+	alive []int    // indexes
+	loops int
+	ended map[string]*control.Ended // under the newest epoch, by worker
+}
+
+// newCrew starts a job on n workers.
+func newCrew(t *testing.T, seed uint64, n, loops int, s settings, cfg control.JobConfig) *crew {
+	c := &crew{fake: newFake(t, "tcp://127.0.0.1:0"), rand: rand.New(rand.NewPCG(seed, 1)), loops: loops, ended: map[string]*control.Ended{}}
+	for i := range n {
+		c.ends = append(c.ends, c.start(Config{Loops: loops, Listen: "unix://" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.sock", i))}))
+		c.until(1, of[*control.Register])
+		c.alive = append(c.alive, i)
+	}
+	c.order = c.fake.order("j1", s, cfg, map[string]int{"in": 3, "first": 4, "second": 3})
+	c.deploy(c.order)
+	c.begin(c.order)
+	return c
+}
+
+// kill ends workers, and has the job carried on by others: by a new one, if hire says so.
+func (c *crew) kill(n int, hire bool) {
+	c.t.Helper()
+	for range n {
+		i := c.rand.IntN(len(c.alive))
+		dead := c.alive[i]
+		c.alive = slices.Delete(c.alive, i, i+1)
+		c.ends[dead]()
+	}
+	if hire {
+		c.hireOne()
+	}
+	c.carryOn()
+}
+
+// hireOne starts another worker.
+func (c *crew) hireOne() {
+	c.t.Helper()
+	i := len(c.ends)
+	c.ends = append(c.ends, c.start(Config{Loops: c.loops, Listen: "unix://" + filepath.Join(c.t.TempDir(), fmt.Sprintf("%d.sock", i))}))
+	c.until(1, of[*control.Register])
+	c.alive = append(c.alive, i)
+}
+
+// carryOn sends the order that the loss of workers makes necessary.
+func (c *crew) carryOn() {
+	c.t.Helper()
+	o := *c.order
+	o.Epoch++
+	o.Recovers = true
+	o.Workers, _ = c.hosts()
+	o.Slots = slices.Clone(o.Slots)
+	for w := len(c.order.Workers); w < len(o.Workers); w++ {
+		for l := range c.loops {
+			o.Slots = append(o.Slots, control.Slot{Worker: w, Loop: l})
+		}
+	}
+	o.Gone = nil
+	to := map[int]int{} // who takes over from whom
+	for i := range o.Workers {
+		if !slices.Contains(c.alive, i) {
+			o.Gone = append(o.Gone, i)
+			to[i] = c.alive[c.rand.IntN(len(c.alive))]
+			if last := len(o.Workers) - 1; last >= len(c.order.Workers) {
+				to[i] = last
+			}
+		}
+	}
+	o.Place = make([][]int, len(c.order.Place))
+	for u, slots := range c.order.Place {
+		o.Place[u] = slices.Clone(slots)
+		for i, s := range slots {
+			if heir, gone := to[o.Slots[s].Worker]; gone {
+				o.Place[u][i] = slices.Index(o.Slots, control.Slot{Worker: heir, Loop: o.Slots[s].Loop})
+			}
+		}
+	}
+	fresh := o.Workers[len(c.order.Workers):]
+	c.order = &o
+	for _, i := range c.alive {
+		c.send(o.Workers[i].Worker, &o)
+	}
+	for i, h := range fresh {
+		if slices.Contains(o.Gone, len(o.Workers)-len(fresh)+i) {
+			continue
+		}
+		c.until(1, func(m said) bool { return m.worker == h.Worker && c.answered(m) })
+		c.send(h.Worker, &control.Start{Coordinator: c.epoch, Job: o.Job, Epoch: o.Epoch, At: time.Now().UnixNano()})
+	}
+}
+
+// until is the fake's, and takes note of ends.
+func (c *crew) until(n int, ok func(said) bool) {
+	c.t.Helper()
+	c.fake.until(n, func(m said) bool {
+		if e, is := m.message.(*control.Ended); is {
+			c.ended[m.worker] = e
+		}
+		return ok(m)
+	})
+}
+
+// answered says whether a message says that an order is done.
+func (c *crew) answered(m said) bool {
+	d, ok := m.message.(*control.Deployed)
+	if ok && d.Error != nil {
+		c.t.Fatalf("%s: %v", m.worker, d.Error)
+	}
+	return ok && d.Epoch == c.order.Epoch
+}
+
+// finish waits for the ends of all parts.
+func (c *crew) finish() (list []*control.Ended) {
+	c.t.Helper()
+	for {
+		list = list[:0]
+		for _, i := range c.alive {
+			if e := c.ended[c.order.Workers[i].Worker]; e != nil && e.Epoch == c.order.Epoch {
+				list = append(list, e)
+			}
+		}
+		if len(list) == len(c.alive) {
+			return list
+		}
+		c.until(1, of[*control.Ended])
+	}
+}
+
+// wait lets the job go on for a while: until some reports have come.
+func (c *crew) wait(reports int) {
+	c.t.Helper()
+	c.until(reports, func(m said) bool {
+		h, ok := m.message.(*control.Heartbeat)
+		return ok && len(h.Jobs) > 0
+	})
+}
+
+// TestCarriedOn kills workers of a job, now one, now two, with and without others that take their place: the results are
+// those of an undisturbed run.
+func TestCarriedOn(t *testing.T) {
+	s := settings{Rows: rows(60_000), Splits: 5, Keys: 97}
+	want := embedded(t, s)
+	for seed := range uint64(rows(8)) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			cfg := control.JobConfig{
+				CheckpointInterval: 50 * time.Millisecond, Pace: float64(s.Rows) / 9 / 1000 / 3, FrameBytes: 2 << 10, LogBytes: 256 << 10, Replicas: 2,
+			}
+			c := newCrew(t, seed, 4, 2, s, cfg)
+			c.wait(2)
+			c.kill(1, false)
+			c.wait(3)
+			c.kill(1, true)
+			c.wait(2)
+			c.hireOne() // who does nothing before the next order
+			c.kill(int(1+seed%2), true)
+			c.wait(2)
+			same(t, c.finish(), want)
+		})
+	}
+}
