@@ -48,7 +48,7 @@ const patience = 10 * time.Second
 type JobError struct {
 	Job     string
 	Failure *control.Failure
-	Losses  []coordinator.Loss
+	Losses  []coordinator.Loss // that were not made good
 }
 
 // Error says which job, and why; more about a worker that was lost is in Losses.
@@ -148,7 +148,7 @@ func (j *running) settle(info coordinator.JobInfo, err error) {
 	case err != nil:
 		j.err = err
 	case info.State == coordinator.Failed:
-		j.err = &JobError{Job: j.id, Failure: info.Failure, Losses: info.Losses}
+		j.err = &JobError{Job: j.id, Failure: info.Failure, Losses: LossesOf(info)}
 	case info.State == coordinator.Cancelled:
 		j.err = context.Canceled
 		if j.ctx.Err() != nil {
@@ -226,6 +226,16 @@ func statsOf(info coordinator.JobInfo) (s engine.Stats) {
 		s.Tasks = append(s.Tasks, t.TaskStats)
 	}
 	return s
+}
+
+// LossesOf are the losses that a job was not carried on after.
+func LossesOf(info coordinator.JobInfo) (losses []coordinator.Loss) {
+	for _, l := range info.Losses {
+		if !l.Recovered {
+			losses = append(losses, l)
+		}
+	}
+	return losses
 }
 
 func addSlabs(sum *slab.Stats, owners map[string]int, s slab.Stats) {

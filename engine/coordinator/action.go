@@ -19,6 +19,12 @@ type (
 	}
 	// Close closes a connection once what was sent before has been written.
 	Close struct{ Conn ConnID }
+	// Probe looks whether anybody listens at the address of a worker whose connection is broken: Machine.Probed is to be told.
+	Probe struct {
+		Worker      string
+		Incarnation uint64
+		Addr        string
+	}
 	// Notify tells the world what has happened.
 	Notify struct{ Event Event }
 )
@@ -26,4 +32,5 @@ type (
 func (Append) action() {}
 func (Send) action()   {}
 func (Close) action()  {}
+func (Probe) action()  {}
 func (Notify) action() {}

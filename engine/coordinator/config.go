@@ -24,6 +24,8 @@ type Config struct {
 	Build control.Build
 	// Timing says how long things may take.
 	Timing Timing
+	// Restarts bounds how often a job is carried on.
+	Restarts Restarts
 	// Logger takes what is worth telling; nil for nothing.
 	Logger *slog.Logger
 }
@@ -32,7 +34,7 @@ const listenDefault = "tcp://127.0.0.1:0"
 
 // Validate reports every problem at once.
 func (c Config) Validate() error {
-	errs := []error{c.Timing.Validate()}
+	errs := []error{c.Timing.Validate(), c.Restarts.Validate()}
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Listen != "" {
 		if _, err := auth.ParseAddress(c.Listen); err != nil {
@@ -59,7 +61,7 @@ func (c Config) withDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = listenDefault
 	}
-	c.Timing = c.Timing.withDefaults()
+	c.Timing, c.Restarts = c.Timing.withDefaults(), c.Restarts.withDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

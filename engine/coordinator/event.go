@@ -25,16 +25,21 @@ const (
 	// LinkBroken: a data connection of Worker is broken, Took: for how long.
 	LinkBroken EventKind = "link_broken"
 
-	JobSubmitted  EventKind = "job_submitted"
-	PartDeployed  EventKind = "part_deployed" // Took: since the job was submitted
-	JobStarted    EventKind = "job_started"   // Took: since the job was submitted
-	JobDraining   EventKind = "job_draining"
-	JobCancelling EventKind = "job_cancelling"
-	JobFailing    EventKind = "job_failing" // aborted everywhere
-	PartEnded     EventKind = "part_ended"  // Took: since the job was started
-	JobCompleted  EventKind = "job_completed"
-	JobCancelled  EventKind = "job_cancelled"
-	JobFailed     EventKind = "job_failed" // these three: Took since the job was submitted
+	JobSubmitted EventKind = "job_submitted"
+	PartDeployed EventKind = "part_deployed" // Took: since the job was submitted, or the loss that is made good was detected
+	JobStarted   EventKind = "job_started"   // Took: since the job was submitted
+	// JobRecovering: what a job has lost was given to others. RecoveryDelayed: not yet, since there is nobody, or, if it Took
+	// something, for as long, since it is lost too often. JobRecovered: every part goes on, Took: since the loss was detected.
+	JobRecovering   EventKind = "job_recovering"
+	RecoveryDelayed EventKind = "recovery_delayed"
+	JobRecovered    EventKind = "job_recovered"
+	JobDraining     EventKind = "job_draining"
+	JobCancelling   EventKind = "job_cancelling"
+	JobFailing      EventKind = "job_failing" // aborted everywhere
+	PartEnded       EventKind = "part_ended"  // Took: since the job was started
+	JobCompleted    EventKind = "job_completed"
+	JobCancelled    EventKind = "job_cancelled"
+	JobFailed       EventKind = "job_failed" // these three: Took since the job was submitted
 )
 
 // Event is something that has happened in the cluster.

@@ -38,6 +38,7 @@ type fakeWorker struct {
 	id          string
 	incarnation uint64
 	loops       int
+	addr        string // for data; empty for one at which nobody is
 	epoch       uint64 // the highest seen
 	parts       map[string]*fakePart
 	say         func(control.Message)
@@ -58,8 +59,10 @@ type fakePart struct {
 
 func (w *fakeWorker) register() *control.Register {
 	r := &control.Register{
-		Worker: w.id, Incarnation: w.incarnation, PID: int(w.incarnation % 1000), Addr: fmt.Sprintf("tcp://127.0.0.1:%d", w.incarnation%60000),
-		Loops: w.loops, Build: testBuild,
+		Worker: w.id, Incarnation: w.incarnation, PID: int(w.incarnation % 1000), Addr: w.addr, Loops: w.loops, Build: testBuild,
+	}
+	if r.Addr == "" {
+		r.Addr = fmt.Sprintf("tcp://127.0.0.1:%d", w.incarnation%60000)
 	}
 	for _, p := range w.parts {
 		r.Jobs = append(r.Jobs, control.JobState{Job: p.deploy.Job, Epoch: p.deploy.Epoch, Phase: p.phase})

@@ -65,17 +65,19 @@ type JobInfo struct {
 	Spec     control.JobSpec
 	Topology Topology
 	Parts    []PartInfo
-	Tasks    []TaskInfo // in the order of workers' reports
-	Losses   []Loss
+	Tasks    []TaskInfo      // in the order of workers' reports
+	Losses   []Loss          // the last 64
 	Results  []engine.Result // of the parts that have ended
 	Events   []Event
+
+	Recoveries Recoveries
 }
 
 // PartInfo says how a worker's part of a job is.
 type PartInfo struct {
 	Worker      string
 	Incarnation uint64
-	Phase       string    // asked, deployed, running, ended or lost
+	Phase       string    // asked, deployed, running, recovering, ended or lost
 	Reported    time.Time // zero before the first report
 	Elapsed     time.Duration
 	Processes   []engine.ProcessStats
@@ -147,10 +149,12 @@ func (m *Machine) Job(id string) (JobInfo, error) {
 	i := JobInfo{
 		JobSummary: j.summary(), Spec: j.deploy.Spec, Topology: j.topology,
 		Losses: slices.Clone(j.losses), Events: slices.Clone(j.events.list),
+		Recoveries: j.recoveries,
 	}
+	elsewhere := j.elsewhere()
 	for _, p := range j.parts {
 		i.Parts = append(i.Parts, p.info(j))
-		i.Tasks = append(i.Tasks, p.tasks()...)
+		i.Tasks = append(i.Tasks, slices.DeleteFunc(p.tasks(), func(t TaskInfo) bool { return elsewhere(p, t) })...)
 		if p.ended != nil {
 			i.Results = append(i.Results, p.ended.Results...)
 		}
@@ -164,10 +168,32 @@ func (j *job) summary() JobSummary {
 		Submitted: j.submitted, Begun: j.begun, Ended: j.ended, Failure: j.failure,
 	}
 	for _, p := range j.parts {
-		s.Workers = append(s.Workers, p.host.Worker)
-		j.eachTask(p, func(string, int, Place) { s.TaskCount++ })
+		tasks := 0
+		j.eachTask(p, func(string, int, Place) { tasks++ })
+		s.TaskCount += tasks
+		if tasks > 0 || p.phase != partLost { // otherwise others have what it had
+			s.Workers = append(s.Workers, p.host.Worker)
+		}
 	}
 	return s
+}
+
+// elsewhere says of a task that a part has reported whether it is in another part by now.
+func (j *job) elsewhere() func(*part, TaskInfo) bool {
+	type name struct {
+		operator string
+		task     int
+	}
+	parts := map[name]int{}
+	for _, op := range j.topology.Operators {
+		for i, at := range op.Tasks {
+			parts[name{op.ID, i}] = at.Part
+		}
+	}
+	return func(p *part, t TaskInfo) bool {
+		at, known := parts[name{t.Operator, t.Task}]
+		return known && at != p.index
+	}
 }
 
 // eachTask calls fn for every task of a part; fused operators have none of their own.
@@ -177,7 +203,7 @@ func (j *job) eachTask(p *part, fn func(operator string, task int, at Place)) {
 			continue
 		}
 		for i, at := range op.Tasks {
-			if at.Worker == p.host.Worker {
+			if at.Part == p.index {
 				fn(op.ID, i, at)
 			}
 		}
@@ -214,6 +240,8 @@ func (p *part) word(j *job) string {
 		return "lost"
 	case p.phase == partEnded:
 		return "ended"
+	case p.phase == partAsked && p.made:
+		return "recovering"
 	case p.phase == partAsked:
 		return "asked"
 	case j.begun.IsZero():

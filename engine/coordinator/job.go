@@ -15,6 +15,7 @@ type State string
 const (
 	Deploying  State = "deploying" // workers make their parts
 	Running    State = "running"
+	Recovering State = "recovering" // what was lost is being brought back elsewhere
 	Draining   State = "draining"
 	Cancelling State = "cancelling"
 	Failing    State = "failing" // parts are being aborted
@@ -42,16 +43,19 @@ type job struct {
 	outcome   State // once it has ended
 
 	failure *control.Failure
-	losses  []Loss
+	losses  []Loss // the last
 	events  ring
-	due     time.Time // when deploying, or aborting, must be done
+	due     time.Time // when deploying, recovering, or aborting, must be done
+
+	recovery   *recovery // under way
+	recoveries Recoveries
 }
 
 // partPhase is how far a part is, as far as the coordinator has heard.
 type partPhase uint8
 
 const (
-	partAsked partPhase = iota // Deploy has been sent, or will be when the worker is back
+	partAsked partPhase = iota // Deploy, the newest, has been sent, or will be when the worker is back
 	partDeployed
 	partEnded // and told so, or gone without having been there
 	partLost
@@ -59,14 +63,21 @@ const (
 
 // part is a worker's part of a job.
 type part struct {
-	host  control.Host
-	phase partPhase
-	ended *control.Ended
-	at    time.Time // when it ended
+	index   int // of the job's deploy.Workers
+	host    control.Host
+	phase   partPhase
+	made    bool      // the worker has had it, though maybe by an older order
+	started bool      // Start has been sent
+	told    time.Time // the newest order, last
+	ended   *control.Ended
+	at      time.Time // when it ended
 
-	last, before report // the last two
+	last, before report                // the last two
+	broken       map[string]brokenLink // by peer
+}
 
-	linkTold map[string]time.Time // when there was an event about a broken connection, by peer
+func newPart(index int, h control.Host) *part {
+	return &part{index: index, host: h, broken: map[string]brokenLink{}}
 }
 
 // report is a report with the moment of its arrival.
@@ -74,6 +85,9 @@ type report struct {
 	control.JobReport
 	at time.Time
 }
+
+// vacant says whether the worker has said that it has nothing of the job.
+func (p *part) vacant() bool { return p.phase == partEnded && p.ended == nil }
 
 func (p *part) over() bool { return p.phase == partEnded || p.phase == partLost }
 
@@ -92,6 +106,8 @@ func (j *job) state() State {
 		return Draining
 	case j.begun.IsZero():
 		return Deploying
+	case j.recovery != nil:
+		return Recovering
 	}
 	return Running
 }
@@ -106,10 +122,11 @@ func (j *job) part(worker string, incarnation uint64) *part {
 	return nil
 }
 
-// partOf is the job's part that a worker speaks of, nil if there is none (any more).
+// partOf is the job's part that a worker speaks of, nil if there is none (any more). Its epoch may be that of an older order
+// than the newest, which is still on its way to the worker; it is never above that.
 func (m *Machine) partOf(w *member, id string, epoch uint64) (*job, *part) {
 	j := m.job(id)
-	if j == nil || j.epoch != epoch || j.over() {
+	if j == nil || epoch > j.epoch || j.over() {
 		return nil, nil
 	}
 	p := j.part(w.id, w.incarnation)
@@ -144,12 +161,18 @@ func (m *Machine) deployed(now time.Time, w *member, d *control.Deployed) {
 		if d.Error == nil {
 			m.giveUp(w, d.Job, d.Epoch)
 		}
-	case p.phase != partAsked: // said before
-	case d.Error != nil:
+	case p.over():
+		if p.vacant() && d.Error == nil {
+			m.giveUp(w, d.Job, d.Epoch) // it has said before that it could not
+		}
+	case d.Error != nil && p.phase == partAsked:
 		p.phase = partEnded // the worker has nothing of it
 		m.fail(now, j, at(w, d.Error))
 		m.settle(now, j)
-	default:
+	case d.Epoch < j.epoch:
+		p.made = true
+		m.remind(now, j, p)
+	case p.phase == partAsked:
 		m.partIsDeployed(now, j, p)
 	}
 }
@@ -161,10 +184,20 @@ func at(w *member, f *control.Failure) *control.Failure {
 	return &located
 }
 
+// partIsDeployed notes that a part is as the newest order wants it.
 func (m *Machine) partIsDeployed(now time.Time, j *job, p *part) {
-	p.phase = partDeployed
-	m.note(now, Event{Kind: PartDeployed, Job: j.id, Worker: p.host.Worker, Took: now.Sub(j.submitted)})
-	if j.begun.IsZero() && j.ending != control.Abort && !slices.ContainsFunc(j.parts, func(p *part) bool { return p.phase != partDeployed }) {
+	p.phase, p.made = partDeployed, true
+	since := j.submitted
+	if j.recovery != nil {
+		since = j.recovery.since
+	}
+	m.note(now, Event{Kind: PartDeployed, Job: j.id, Worker: p.host.Worker, Took: now.Sub(since)})
+	if !j.begun.IsZero() {
+		m.startPart(j, p)
+		m.recovered(now, j)
+		return
+	}
+	if j.ending != control.Abort && !slices.ContainsFunc(j.parts, func(p *part) bool { return p.phase != partDeployed }) {
 		m.begin(now, j)
 	}
 }
@@ -173,11 +206,21 @@ func (m *Machine) partIsDeployed(now time.Time, j *job, p *part) {
 func (m *Machine) begin(now time.Time, j *job) {
 	j.begun, j.clock, j.due = now, now.Add(startDelay).UnixNano(), time.Time{}
 	m.append(Record{Begun: &BegunRecord{Job: j.id, Clock: j.clock, At: now}})
-	m.tellParts(j, m.start(j))
+	for _, p := range j.parts {
+		m.startPart(j, p)
+	}
 	if j.ending != "" {
 		m.tellParts(j, m.end(j))
 	}
 	m.note(now, Event{Kind: JobStarted, Job: j.id, Took: now.Sub(j.submitted)})
+}
+
+// startPart tells a worker to start its part, unless it was told so.
+func (m *Machine) startPart(j *job, p *part) {
+	if w := m.host(p); w != nil && !p.started {
+		p.started = true
+		m.tell(w, m.start(j))
+	}
 }
 
 func (m *Machine) start(j *job) *control.Start {
@@ -190,7 +233,7 @@ func (m *Machine) end(j *job) *control.End {
 	case j.failure != nil:
 		e.Reason = j.failure.Error()
 	case j.ending == control.Abort:
-		e.Reason = "cancelled before it was started"
+		e.Reason = "cancelled while it was not running"
 	}
 	return e
 }
@@ -203,17 +246,17 @@ func (m *Machine) giveUp(w *member, job string, epoch uint64) {
 // ended takes what a worker tells of the end of its part.
 func (m *Machine) ended(now time.Time, w *member, e *control.Ended) {
 	j, p := m.partOf(w, e.Job, e.Epoch)
-	if j == nil {
+	if j == nil || p.vacant() {
 		m.tell(w, &control.Release{Coordinator: m.epoch, Job: e.Job, Epoch: e.Epoch})
 		return
 	}
-	if p.phase == partEnded {
-		return // said before
+	if p.over() || !j.counts(e) {
+		return // said before, or it is too soon
 	}
 	for i := range e.Results {
 		e.Results[i].Worker = w.id
 	}
-	m.append(Record{Part: &PartRecord{Worker: w.id, Ended: e, At: now}})
+	m.append(Record{Part: &PartRecord{Part: p.index, Ended: e, At: now}})
 	p.phase, p.ended, p.at = partEnded, e, now
 	took := now.Sub(j.begun)
 	if j.begun.IsZero() {
@@ -223,7 +266,14 @@ func (m *Machine) ended(now time.Time, w *member, e *control.Ended) {
 	if f := j.fault(w, e); f != nil {
 		m.fail(now, j, f)
 	}
+	m.recovered(now, j)
 	m.settle(now, j)
+}
+
+// counts says whether an end of a part is one. The worker that has ended its part by an older order, and did so well, may be
+// given more to do by the newest, and says its end again when it knows that.
+func (j *job) counts(e *control.Ended) bool {
+	return e.Epoch == j.epoch || e.Error != nil || j.ending == control.Abort
 }
 
 // fault says what is wrong with the end of a part, nil for nothing. That is for fail to judge, should the job be failing.
@@ -250,14 +300,15 @@ func (m *Machine) fail(now time.Time, j *job, f *control.Failure) {
 }
 
 func (m *Machine) abort(now time.Time, j *job) {
+	j.recovery = nil
 	j.ending, j.due = control.Abort, now.Add(m.timing.AbortTimeout)
 	m.append(Record{Ending: j.endingRecord(now)})
 	m.tellParts(j, m.end(j))
 }
 
-// settle ends a job if all its parts have.
+// settle ends a job if all its parts have, and what it has lost was made good.
 func (m *Machine) settle(now time.Time, j *job) {
-	if j.over() || slices.ContainsFunc(j.parts, func(p *part) bool { return !p.over() }) {
+	if j.over() || j.recovery != nil || slices.ContainsFunc(j.parts, func(p *part) bool { return !p.over() }) {
 		return
 	}
 	m.finish(now, j)
@@ -279,8 +330,8 @@ func (m *Machine) finish(now time.Time, j *job) {
 	m.note(now, Event{Kind: kind, Job: j.id, Took: now.Sub(j.submitted), Text: j.describeFailure()})
 	m.append(Record{End: j.endRecord()})
 	for _, p := range j.parts {
-		if w := m.host(p); w != nil && p.phase == partEnded {
-			m.tell(w, &control.Release{Coordinator: m.epoch, Job: j.id, Epoch: j.epoch})
+		if w := m.host(p); w != nil && p.ended != nil {
+			m.tell(w, &control.Release{Coordinator: m.epoch, Job: j.id, Epoch: p.ended.Epoch})
 		}
 	}
 	j.close()
@@ -288,6 +339,7 @@ func (m *Machine) finish(now time.Time, j *job) {
 
 // close leaves no part of a job that has ended as if it went on.
 func (j *job) close() {
+	j.recovery = nil
 	for _, p := range j.parts {
 		if !p.over() {
 			p.phase = partEnded
@@ -327,7 +379,8 @@ func (m *Machine) forgetOver() {
 	})
 }
 
-// End ends a job early: it drains or cancels it. Asking again changes nothing, and a cancelled job is not drained any more.
+// End ends a job early: it drains or cancels it. Asking again changes nothing, and a cancelled job is not drained any more. A job
+// that is being recovered is told when that is done, and is cancelled at once while it waits for workers.
 func (m *Machine) End(now time.Time, id string, how control.How) error {
 	j := m.job(id)
 	switch {
@@ -348,17 +401,20 @@ func (m *Machine) End(now time.Time, id string, how control.How) error {
 	}
 	m.note(now, Event{Kind: kind, Job: j.id})
 	switch {
-	case how == control.Cancel && j.begun.IsZero():
+	case how == control.Cancel && (j.begun.IsZero() || j.recovery != nil && !j.recovery.placed):
 		m.abort(now, j)
 	default:
 		j.ending = how
 		m.append(Record{Ending: j.endingRecord(now)})
-		if !j.begun.IsZero() {
+		if j.goesOn() {
 			m.tellParts(j, m.end(j))
 		}
 	}
 	return nil
 }
+
+// goesOn says whether the job has begun and every part of it is where it is to be.
+func (j *job) goesOn() bool { return !j.begun.IsZero() && j.recovery == nil }
 
 // hurry gives up what takes too long.
 func (m *Machine) hurry(now time.Time, j *job) {
@@ -370,6 +426,9 @@ func (m *Machine) hurry(now time.Time, j *job) {
 		m.finish(now, j) // the workers that did not answer are told when they speak of it again
 	case j.begun.IsZero():
 		m.fail(now, j, &control.Failure{Message: fmt.Sprintf("%v have not deployed it within %v", j.undeployed(), m.timing.DeployTimeout)})
+	case j.recovery != nil:
+		m.fail(now, j, m.overdue(j))
+		m.settle(now, j)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -26,13 +27,19 @@ type liveWorker struct {
 	mute  bool          // guarded by mu; sends no heartbeats
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
+
+	listener net.Listener // for data connections, which nobody opens but to see whether it is there
 }
 
 // startWorker starts a worker that ends with the test.
 func startWorker(t *testing.T, addr func() string, secret auth.Secret, prompt bool) *liveWorker {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &liveWorker{addr: addr, secret: secret, prompt: prompt, news: make(chan struct{}), stop: cancel}
-	w.fake = &fakeWorker{incarnation: rand.Uint64() | 1, loops: 1, parts: map[string]*fakePart{}}
+	var err error
+	if w.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	w.fake = &fakeWorker{incarnation: rand.Uint64() | 1, loops: 1, addr: auth.AddressOf(w.listener.Addr()).String(), parts: map[string]*fakePart{}}
 	w.fake.say = func(m control.Message) { _ = w.conn.Send(m) } // if it does not arrive it is said again
 	w.tasks.Go(func() { w.live(ctx) })
 	t.Cleanup(w.kill)
@@ -41,6 +48,12 @@ func startWorker(t *testing.T, addr func() string, secret auth.Secret, prompt bo
 
 // kill ends the worker's process, as it were.
 func (w *liveWorker) kill() {
+	_ = w.listener.Close() // once is enough
+	w.hang()
+}
+
+// hang ends all that the worker does, but its process is still there.
+func (w *liveWorker) hang() {
 	w.stop()
 	w.tasks.Wait()
 }

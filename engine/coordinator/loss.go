@@ -21,6 +21,8 @@ const (
 	CauseRestart    Cause = "restart"    // of the coordinator, after which the worker did not come back
 	CauseForgotten  Cause = "forgotten"  // the worker is there, its part of the job is not
 	CauseDismissed  Cause = "dismissed"
+	// CauseUnreachable: the coordinator hears it, but other workers have no data connection to it.
+	CauseUnreachable Cause = "unreachable"
 )
 
 // Loss says what a job has lost with a worker.
@@ -35,6 +37,7 @@ type Loss struct {
 	Detected    time.Time     `json:"detected"` // that it is lost
 	After       time.Duration `json:"after"`    // from the one to the other
 	Tasks       []LostTask    `json:"tasks"`
+	Recovered   bool          `json:"recovered"` // the tasks go on elsewhere
 }
 
 // LostTask is a task of a lost worker and how far it is known to have come.
@@ -122,12 +125,4 @@ func (w *member) loss(now time.Time, j *job, p *part, cause Cause, reason string
 		Worker: w.id, Incarnation: w.incarnation, PID: w.pid, Addr: w.addr, Cause: cause, Reason: reason,
 		Heard: w.heard, Detected: now, After: now.Sub(w.heard), Tasks: j.tasksOf(p),
 	}
-}
-
-// losePart notes that a part of a job is lost, which is the end of the job.
-func (m *Machine) losePart(now time.Time, j *job, p *part, l Loss) {
-	p.phase = partLost
-	j.losses = append(j.losses, l)
-	m.fail(now, j, l.failure())
-	m.settle(now, j)
 }

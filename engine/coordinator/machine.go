@@ -17,18 +17,21 @@ type MachineConfig struct {
 	Build control.Build
 	// Timing says how long things may take.
 	Timing Timing
+	// Restarts bounds how often a job is carried on.
+	Restarts Restarts
 }
 
 // Machine decides what becomes of jobs and workers. It does nothing itself: its methods are told what has happened and
 // when, and it says what is to be done. Its methods are called by one goroutine at a time. Moments need not be in order,
 // since messages come with the moment of their arrival.
 type Machine struct {
-	build   control.Build
-	timing  Timing
-	cluster string
-	epoch   uint64    // of this run
-	started time.Time // this run
-	ticked  time.Time // last
+	build    control.Build
+	timing   Timing
+	restarts Restarts
+	cluster  string
+	epoch    uint64    // of this run
+	started  time.Time // this run
+	ticked   time.Time // last
 
 	members []*member // in order of registration
 	jobs    []*job    // in order of submission
@@ -56,7 +59,7 @@ const (
 // contradict each other.
 func NewMachine(now time.Time, cfg MachineConfig, records []Record) (*Machine, error) {
 	m := &Machine{
-		build: cfg.Build, timing: cfg.Timing.withDefaults(), cluster: cfg.Cluster, started: now, ticked: now,
+		build: cfg.Build, timing: cfg.Timing.withDefaults(), restarts: cfg.Restarts.withDefaults(), cluster: cfg.Cluster, started: now, ticked: now,
 		refused: map[ConnID]bool{}, counts: map[EventKind]uint64{}, events: ring{max: clusterEventsMax},
 	}
 	for i, r := range records {
@@ -69,6 +72,10 @@ func NewMachine(now time.Time, cfg MachineConfig, records []Record) (*Machine, e
 	m.note(now, Event{Kind: CoordinatorStarted, Text: fmt.Sprintf("epoch %d of cluster %s", m.epoch, m.cluster)})
 	for _, j := range slices.Clone(m.jobs) {
 		m.resume(now, j)
+	}
+	m.mend(now)
+	for _, w := range m.members {
+		m.probe(w)
 	}
 	return m, nil
 }
@@ -106,6 +113,7 @@ func (m *Machine) Message(now time.Time, c ConnID, msg control.Message) {
 		w.heard = latest(w.heard, now)
 		m.take(now, w, msg)
 	}
+	m.mend(now)
 }
 
 // take handles a message of a worker that has registered.
@@ -139,6 +147,7 @@ func (m *Machine) Tick(now time.Time) {
 	for _, w := range slices.Clone(m.members) {
 		m.watch(now, w)
 	}
+	m.mend(now)
 	for _, j := range slices.Clone(m.jobs) {
 		m.hurry(now, j)
 	}

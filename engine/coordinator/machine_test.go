@@ -298,7 +298,7 @@ func TestContradictoryJournals(t *testing.T) {
 		{"empty part", []Record{job, {Part: &PartRecord{}}}, "record 2: there is nothing"},
 		{"same job twice", []Record{job, job}, "submitted before"},
 		{"unknown job", []Record{{Begun: &BegunRecord{Job: "j2"}}}, `job "j2", of which no record`},
-		{"unknown part", []Record{job, {Part: &PartRecord{Worker: "w2", Ended: &control.Ended{Job: "j1"}}}}, `worker "w2" in job "j1"`},
+		{"unknown part", []Record{job, {Part: &PartRecord{Part: 1, Ended: &control.Ended{Job: "j1"}}}}, `part 1 of job "j1"`},
 		{"loss of another", []Record{job, {Ending: &EndingRecord{Job: "j1", Losses: []Loss{{Worker: "w1", Incarnation: 2}}}}}, "had no part"},
 		{"end without a state", []Record{job, {End: &EndRecord{Job: "j1", State: Running}}}, `ended as "running"`},
 	}

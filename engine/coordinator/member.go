@@ -189,6 +189,28 @@ func (m *Machine) breakOff(now time.Time, c ConnID, reason string) {
 	}
 	w.state, w.conn, w.broken = WorkerAway, 0, reason
 	m.note(now, Event{Kind: WorkerDisconnected, Worker: w.id, Text: reason})
+	m.probe(w)
+}
+
+// probe asks whether the process of a worker is still there that is not connected.
+func (m *Machine) probe(w *member) {
+	if w.state == WorkerAway || w.state == WorkerExpected {
+		m.act(Probe{w.id, w.incarnation, w.addr})
+	}
+}
+
+// Probed takes the answer to a Probe. Only a refusal says something: whoever does not answer may be slow, or cut off.
+func (m *Machine) Probed(now time.Time, worker string, incarnation uint64, refused bool) {
+	w := m.member(worker)
+	if !refused || w == nil || w.incarnation != incarnation || w.state != WorkerAway && w.state != WorkerExpected {
+		return
+	}
+	how := "the coordinator was restarted"
+	if w.state == WorkerAway {
+		how = fmt.Sprintf("its connection is broken (%s)", w.broken)
+	}
+	m.lose(now, w, CauseConnection, how+", and nobody listens at its address any more: its process has ended")
+	m.mend(now)
 }
 
 // Ready are the connections of the workers that are there, by id.
@@ -211,6 +233,7 @@ func (m *Machine) Dismiss(now time.Time, reason string) {
 		m.tell(w, &control.Shutdown{Coordinator: m.epoch, Reason: reason})
 		m.lose(now, w, CauseDismissed, "it was dismissed: "+reason)
 	}
+	m.mend(now)
 }
 
 // tell sends a message to a worker that is there. One that is not is told when it registers again.

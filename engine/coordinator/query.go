@@ -58,7 +58,8 @@ func build(p engine.Program, params json.RawMessage) (g *engine.Graph, err error
 	return g, g.Validate()
 }
 
-// Topology is the execution graph of a job: operators, and in which tasks they run where. It is never changed.
+// Topology is the execution graph of a job: operators, and in which tasks they run where. It is never changed:
+// a job that is carried on elsewhere gets another.
 type Topology struct {
 	Name      string     `json:"name"`
 	Operators []Operator `json:"operators"` // each after those that feed it
@@ -82,6 +83,7 @@ type Input struct {
 // Place is a task: its share of the work, and where it does it.
 type Place struct {
 	Worker string          `json:"worker"`
+	Part   int             `json:"part"` // of the job, by number from 0: which process of that name it is
 	Loop   int             `json:"loop"`
 	Range  partition.Range `json:"range"`            // of key hashes
 	Splits []string        `json:"splits,omitempty"` // of a source
@@ -99,7 +101,7 @@ func topology(p *graph.Plan, hosts []control.Host, slots []control.Slot, place [
 		}
 		for i, slot := range place[u] {
 			s := slots[slot]
-			o.Tasks = append(o.Tasks, Place{Worker: hosts[s.Worker].Worker, Loop: s.Loop, Range: unit.Ranges[i]})
+			o.Tasks = append(o.Tasks, Place{Worker: hosts[s.Worker].Worker, Part: s.Worker, Loop: s.Loop, Range: unit.Ranges[i]})
 		}
 		if op.Reading != nil {
 			for i, splits := range graph.Spread(op.Reading.Splits, unit.Tasks) {

@@ -18,7 +18,7 @@ func (m *Machine) reconcile(now time.Time, w *member, has []control.JobState) {
 		if p == nil || j.over() || p.over() {
 			continue
 		}
-		if !slices.ContainsFunc(has, func(s control.JobState) bool { return s.Job == j.id && s.Epoch == j.epoch }) {
+		if !slices.ContainsFunc(has, func(s control.JobState) bool { return s.Job == j.id && s.Epoch <= j.epoch }) {
 			m.missing(now, w, j, p)
 		}
 	}
@@ -26,23 +26,42 @@ func (m *Machine) reconcile(now time.Time, w *member, has []control.JobState) {
 
 // compare looks at a part that the worker has, and says what may have got lost on its way.
 func (m *Machine) compare(now time.Time, w *member, s control.JobState) {
-	if s.Phase == control.PhaseEnded {
-		return // Ended follows
-	}
+	ended := s.Phase == control.PhaseEnded // which is told once it is registered
 	j, p := m.partOf(w, s.Job, s.Epoch)
-	if j == nil {
-		m.giveUp(w, s.Job, s.Epoch)
+	switch {
+	case j == nil:
+		if !ended {
+			m.giveUp(w, s.Job, s.Epoch)
+		}
+		return
+	case p.over():
 		return
 	}
+	p.made, p.started = true, s.Phase != control.PhaseDeployed
+	switch {
+	case j.ending == control.Abort:
+		e := m.end(j)
+		e.Epoch = s.Epoch // it is not told the newer order any more
+		m.tell(w, e)
+	case s.Epoch < j.epoch || p.phase == partAsked && !j.begun.IsZero() && !ended:
+		m.tellOrder(now, j, p) // how far it is with that it says itself
+	case !ended:
+		m.catchUp(now, j, p)
+	}
+}
+
+// catchUp tells a worker, whose part is as the newest order wants it, what has happened since.
+func (m *Machine) catchUp(now time.Time, j *job, p *part) {
 	hadBegun := !j.begun.IsZero()
 	if p.phase == partAsked {
 		m.partIsDeployed(now, j, p)
 	}
-	if hadBegun && s.Phase == control.PhaseDeployed {
-		m.tell(w, m.start(j))
+	if !hadBegun {
+		return
 	}
-	if j.ending == control.Abort || hadBegun && j.ending != "" {
-		m.tell(w, m.end(j))
+	m.startPart(j, p)
+	if j.ending != "" && j.recovery == nil {
+		m.tell(m.host(p), m.end(j))
 	}
 }
 
@@ -52,8 +71,8 @@ func (m *Machine) missing(now time.Time, w *member, j *job, p *part) {
 	case j.ending == control.Abort:
 		p.phase = partEnded
 		m.settle(now, j)
-	case p.phase == partAsked:
-		m.tell(w, m.order(j))
+	case p.phase == partAsked && !p.made:
+		m.tellOrder(now, j, p)
 	default:
 		m.losePart(now, j, p, w.loss(now, j, p, CauseForgotten, "it is there, but has nothing of the job any more"))
 	}
@@ -70,30 +89,12 @@ func (m *Machine) heartbeat(now time.Time, w *member, h *control.Heartbeat) {
 		switch {
 		case j != nil:
 			p.before, p.last = p.last, report{r, now}
+			if r.Epoch < j.epoch && j.ending != control.Abort {
+				m.remind(now, j, p)
+			}
 		case r.Phase != control.PhaseEnded:
 			m.giveUp(w, r.Job, r.Epoch)
 		}
-	}
-}
-
-// linkTellEvery bounds the events about one broken connection, which is spoken of by every loop that uses it.
-const linkTellEvery = time.Second
-
-// peerLost notes that a data connection between two workers is broken. They try to make it again; if that takes too long the
-// job cannot go on.
-func (m *Machine) peerLost(now time.Time, w *member, l *control.PeerLost) {
-	j, p := m.partOf(w, l.Job, l.Epoch)
-	if j == nil || p.over() {
-		return
-	}
-	if since, told := p.linkTold[l.Peer]; !told || now.Sub(since) >= linkTellEvery {
-		p.linkTold[l.Peer] = now
-		m.note(now, Event{Kind: LinkBroken, Job: j.id, Worker: w.id, Took: l.Down, Text: "to " + l.Peer + ": " + l.Reason})
-	}
-	if l.Down > m.timing.LinkTimeout {
-		m.fail(now, j, &control.Failure{
-			Worker: w.id, Message: "its data connection to worker " + l.Peer + " has been broken for " + round(l.Down).String() + ": " + l.Reason,
-		})
 	}
 }
 
@@ -107,6 +108,8 @@ func (m *Machine) resume(now time.Time, j *job) {
 		j.due = now.Add(m.timing.Grace + m.timing.AbortTimeout)
 	case j.begun.IsZero():
 		j.due = now.Add(m.timing.Grace + m.timing.DeployTimeout)
+	case j.recovery != nil:
+		j.due = now.Add(m.timing.Grace + m.timing.RecoverTimeout)
 	}
 	for _, p := range j.parts {
 		w := m.host(p)

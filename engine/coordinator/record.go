@@ -16,8 +16,12 @@ type Record struct {
 	Job    *JobRecord    `json:"job,omitempty"`
 	Begun  *BegunRecord  `json:"begun,omitempty"`
 	Ending *EndingRecord `json:"ending,omitempty"`
-	Part   *PartRecord   `json:"part,omitempty"`
-	End    *EndRecord    `json:"end,omitempty"`
+
+	Reassign  *ReassignRecord  `json:"reassign,omitempty"`
+	Recovered *RecoveredRecord `json:"recovered,omitempty"`
+
+	Part *PartRecord `json:"part,omitempty"`
+	End  *EndRecord  `json:"end,omitempty"`
 }
 
 type (
@@ -66,6 +70,26 @@ type (
 		At    time.Time `json:"at"`
 	}
 
+	// ReassignRecord: a job has lost parts, and what they had is elsewhere now, unless there was nobody to give it to. It is on
+	// disk before any worker is told.
+	ReassignRecord struct {
+		Deploy     control.Deploy `json:"deploy"` // without the coordinator's epoch: the newest order
+		Topology   Topology       `json:"topology"`
+		Lost       []int          `json:"lost"`             // all parts that are lost so far: indexes into Deploy.Workers
+		Unmade     []int          `json:"unmade,omitempty"` // the same: those that may have had no order so far
+		Losses     []Loss         `json:"losses,omitempty"` // since the record before
+		Recoveries Recoveries     `json:"recoveries"`
+		Since      time.Time      `json:"since"` // when the first loss was detected
+		At         time.Time      `json:"at"`
+	}
+
+	// RecoveredRecord: every part goes on by the newest order.
+	RecoveredRecord struct {
+		Job        string     `json:"job"`
+		Recoveries Recoveries `json:"recoveries"`
+		At         time.Time  `json:"at"`
+	}
+
 	// EndingRecord: a job is to end early. It is on disk before any part is told so.
 	EndingRecord struct {
 		Job     string           `json:"job"`
@@ -77,9 +101,9 @@ type (
 
 	// PartRecord: a worker's part of a job has ended.
 	PartRecord struct {
-		Worker string         `json:"worker"`
-		Ended  *control.Ended `json:"ended"`
-		At     time.Time      `json:"at"`
+		Part  int            `json:"part"` // index into the job's Deploy.Workers
+		Ended *control.Ended `json:"ended"`
+		At    time.Time      `json:"at"`
 	}
 
 	// EndRecord: a job has ended. It is on disk before any worker may forget its part.
@@ -104,6 +128,7 @@ func DecodeRecord(data []byte) (Record, error) {
 	n := 0
 	for _, set := range []bool{
 		r.Start != nil, r.Worker != nil, r.Lost != nil, r.Job != nil, r.Begun != nil, r.Ending != nil, r.Part != nil, r.End != nil,
+		r.Reassign != nil, r.Recovered != nil,
 	} {
 		if set {
 			n++

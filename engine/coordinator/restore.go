@@ -3,6 +3,7 @@ package coordinator
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,11 @@ func (m *Machine) apply(r Record) error {
 		return m.applyJob(r.Job)
 	case r.Begun != nil:
 		return m.withJob(r.Begun.Job, func(j *job) error { return j.applyBegun(r.Begun) })
+	case r.Reassign != nil:
+		m.attempts = max(m.attempts, r.Reassign.Deploy.Epoch)
+		return m.withJob(r.Reassign.Deploy.Job, func(j *job) error { return j.applyReassign(r.Reassign) })
+	case r.Recovered != nil:
+		return m.withJob(r.Recovered.Job, func(j *job) error { return j.applyRecovered(r.Recovered) })
 	case r.Ending != nil:
 		return m.withJob(r.Ending.Job, func(j *job) error { return j.applyEnding(r.Ending) })
 	case r.Part != nil && r.Part.Ended != nil:
@@ -83,16 +89,49 @@ func (m *Machine) applyJob(r *JobRecord) error {
 
 func (j *job) applyBegun(r *BegunRecord) error {
 	j.begun, j.clock = r.At, r.Clock
+	j.confirm()
+	return nil
+}
+
+// confirm notes that every part goes on by the newest order.
+func (j *job) confirm() {
 	for _, p := range j.parts {
-		if p.phase == partAsked {
-			p.phase = partDeployed
+		if !p.over() {
+			p.phase, p.made = partDeployed, true
 		}
 	}
+}
+
+// applyReassign leaves the job as it was when its losses were noted. Who has heard of the newest order nobody knows.
+func (j *job) applyReassign(r *ReassignRecord) error {
+	if n := len(r.Deploy.Workers); n < len(j.parts) || slices.ContainsFunc(slices.Concat(r.Lost, r.Unmade), func(i int) bool { return i < 0 || i >= n }) {
+		return fmt.Errorf("job %q goes on with %d workers, of which %v are lost, and had %d", j.id, n, r.Lost, len(j.parts))
+	}
+	j.take(r.Deploy, r.Topology)
+	for i, p := range j.parts {
+		p.made = !slices.Contains(r.Unmade, i)
+	}
+	for _, i := range r.Lost {
+		j.parts[i].phase = partLost
+	}
+	j.losses = append(j.losses, r.Losses...)
+	j.losses = j.losses[max(0, len(j.losses)-lossesKept):]
+	j.recoveries = r.Recoveries
+	j.recovery = &recovery{since: r.Since, placed: len(r.Lost) == len(r.Deploy.Gone)}
+	return nil
+}
+
+func (j *job) applyRecovered(r *RecoveredRecord) error {
+	j.madeGood(r.Recoveries)
+	j.confirm()
 	return nil
 }
 
 func (j *job) applyEnding(r *EndingRecord) error {
 	j.ending, j.failure = r.How, r.Failure
+	if j.ending == control.Abort {
+		j.recovery = nil
+	}
 	return j.applyLosses(r.Losses)
 }
 
@@ -109,13 +148,12 @@ func (j *job) applyLosses(losses []Loss) error {
 }
 
 func (j *job) applyPart(r *PartRecord) error {
-	for _, p := range j.parts {
-		if p.host.Worker == r.Worker {
-			p.phase, p.ended, p.at = partEnded, r.Ended, r.At
-			return nil
-		}
+	if r.Part < 0 || r.Part >= len(j.parts) {
+		return fmt.Errorf("part %d of job %q has ended, which has %d", r.Part, j.id, len(j.parts))
 	}
-	return fmt.Errorf("the part of worker %q in job %q has ended, which has none", r.Worker, j.id)
+	p := j.parts[r.Part]
+	p.phase, p.ended, p.at = partEnded, r.Ended, r.At
+	return nil
 }
 
 func (j *job) applyEnd(r *EndRecord) error {
@@ -154,9 +192,12 @@ func (j *job) records() []Record {
 	if !j.begun.IsZero() {
 		list = append(list, Record{Begun: &BegunRecord{Job: j.id, Clock: j.clock, At: j.begun}})
 	}
+	if j.recoveries.Attempts > 0 || j.recovery != nil {
+		list = append(list, j.recoveryRecords()...)
+	}
 	for _, p := range j.parts {
 		if p.ended != nil {
-			list = append(list, Record{Part: &PartRecord{Worker: p.host.Worker, Ended: p.ended, At: p.at}})
+			list = append(list, Record{Part: &PartRecord{Part: p.index, Ended: p.ended, At: p.at}})
 		}
 	}
 	if j.ending != "" {
@@ -168,13 +209,39 @@ func (j *job) records() []Record {
 	return list
 }
 
+// recoveryRecords are those from which what a job has lost can be known, and who has taken that up.
+func (j *job) recoveryRecords() []Record {
+	at := j.submitted
+	if j.recovery != nil {
+		return []Record{{Reassign: j.reassignRecord(at, j.losses)}}
+	}
+	return []Record{
+		{Reassign: &ReassignRecord{Deploy: j.deploy, Topology: j.topology, Lost: j.gone(), Losses: j.losses, Recoveries: j.recoveries, At: at}},
+		{Recovered: &RecoveredRecord{Job: j.id, Recoveries: j.recoveries, At: at}},
+	}
+}
+
+// reassignRecord tells what is lost, of which some is news, and by which order the job goes on.
+func (j *job) reassignRecord(now time.Time, losses []Loss) *ReassignRecord {
+	r := &ReassignRecord{
+		Deploy: j.deploy, Topology: j.topology, Lost: j.gone(), Losses: slices.Clone(losses), Recoveries: j.recoveries,
+		Since: j.recovery.since, At: now,
+	}
+	for i, p := range j.parts {
+		if !p.made && !p.over() {
+			r.Unmade = append(r.Unmade, i)
+		}
+	}
+	return r
+}
+
 func newJob(r *JobRecord) *job {
 	j := &job{
 		id: r.Deploy.Job, epoch: r.Deploy.Epoch, deploy: r.Deploy, topology: r.Topology, submitted: r.At,
 		events: ring{max: jobEventsMax},
 	}
-	for _, h := range r.Deploy.Workers {
-		j.parts = append(j.parts, &part{host: h, linkTold: map[string]time.Time{}})
+	for i, h := range r.Deploy.Workers {
+		j.parts = append(j.parts, newPart(i, h))
 	}
 	return j
 }

@@ -25,7 +25,9 @@ type Server struct {
 	acceptor *auth.Acceptor
 
 	inbox chan errand
-	stop  chan struct{} // closed by Close
+	stop  chan struct{}   // closed by Close
+	life  context.Context // done by Close: what is asked of others is not waited for then
+	halt  context.CancelFunc
 	dead  chan struct{} // closed when the desk has ended
 	tasks sync.WaitGroup
 	once  sync.Once
@@ -75,10 +77,14 @@ func Start(cfg Config) (*Server, error) {
 		cfg: cfg, log: cfg.Logger, inbox: make(chan errand, inboxMax), stop: make(chan struct{}), dead: make(chan struct{}),
 		changed: make(chan struct{}), desk: desk{conns: map[ConnID]*control.Conn{}, profiles: map[uint64]*profiling{}},
 	}
+	s.life, s.halt = context.WithCancel(context.Background())
 	if err := s.restore(); err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
 	if err := s.listen(); err != nil {
+		close(s.stop)
+		s.halt()
+		s.tasks.Wait() // for probes
 		return nil, fmt.Errorf("coordinator: %w", errors.Join(err, s.desk.journal.Close()))
 	}
 	s.tasks.Go(s.run)
@@ -102,7 +108,7 @@ func (s *Server) restore() error {
 		}
 	}
 	s.desk.machine, err = NewMachine(time.Now(), MachineConfig{
-		Cluster: auth.NewCluster(), Build: s.cfg.Build, Timing: s.cfg.Timing,
+		Cluster: auth.NewCluster(), Build: s.cfg.Build, Timing: s.cfg.Timing, Restarts: s.cfg.Restarts,
 	}, records)
 	if err != nil {
 		return errors.Join(fmt.Errorf("journal %s: %w", j.Path(), err), j.Close())
@@ -172,6 +178,7 @@ func (s *Server) Close() error {
 	s.once.Do(func() {
 		errs = append(errs, s.acceptor.Close())
 		close(s.stop)
+		s.halt()
 		s.tasks.Wait()
 		errs = append(errs, s.err, s.desk.journal.Close())
 	})
@@ -262,6 +269,8 @@ func (s *Server) do(a Action) {
 		if c := s.desk.conns[a.Conn]; c != nil {
 			s.tasks.Go(func() { s.closeConn(c) }) // it may take a while until the peer has read the last message
 		}
+	case Probe:
+		s.tasks.Go(func() { s.probe(a) })
 	case Notify:
 		s.notify(a.Event)
 	}
@@ -271,7 +280,7 @@ func (s *Server) do(a Action) {
 func (s *Server) notify(e Event) {
 	level := slog.LevelInfo
 	switch e.Kind {
-	case CoordinatorLate, WorkerRefused, WorkerDisconnected, WorkerLost, WorkerFenced, LinkBroken, JobFailing, JobFailed:
+	case CoordinatorLate, WorkerRefused, WorkerDisconnected, WorkerLost, WorkerFenced, LinkBroken, JobRecovering, RecoveryDelayed, JobFailing, JobFailed:
 		level = slog.LevelWarn
 	case PartDeployed, PartEnded:
 		level = slog.LevelDebug

@@ -91,14 +91,18 @@ func TestServerDetectsLosses(t *testing.T) {
 		name  string
 		fault func(*liveWorker)
 		cause Cause
+
+		timeout time.Duration
+		quick   bool // the timeout need not be waited for
 	}{
-		{"silent", func(w *liveWorker) { w.do(func(*fakeWorker) { w.mute = true }) }, CauseHeartbeats},
-		{"killed", (*liveWorker).kill, CauseConnection},
+		{"silent", func(w *liveWorker) { w.do(func(*fakeWorker) { w.mute = true }) }, CauseHeartbeats, 500 * time.Millisecond, false},
+		{"hanging", (*liveWorker).hang, CauseConnection, 500 * time.Millisecond, false},
+		{"killed", (*liveWorker).kill, CauseConnection, time.Minute, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := testConfig(t)
-			cfg.Timing.HeartbeatTimeout = 500 * time.Millisecond
+			cfg.Timing.HeartbeatTimeout = tt.timeout
 			s := startServer(t, cfg)
 			w := startWorker(t, s.Addr, cfg.Secret, false)
 			awaitServer(t, "a worker", s.Info, readyWorkers(1))
@@ -112,8 +116,8 @@ func TestServerDetectsLosses(t *testing.T) {
 			if err != nil || j.State != Failed || len(j.Losses) != 1 || j.Losses[0].Cause != tt.cause {
 				t.Fatalf("job %s: %v, losses %+v (%v)", j.State, j.Failure, j.Losses, err)
 			}
-			if after := j.Losses[0].After; after < cfg.Timing.HeartbeatTimeout {
-				t.Errorf("lost after %v, want at least %v", after, cfg.Timing.HeartbeatTimeout)
+			if after := j.Losses[0].After; tt.quick != (after < cfg.Timing.HeartbeatTimeout) {
+				t.Errorf("lost after %v, the timeout is %v: %s", after, cfg.Timing.HeartbeatTimeout, j.Losses[0].Reason)
 			}
 		})
 	}

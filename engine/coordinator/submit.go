@@ -54,7 +54,7 @@ func (s Submission) validate() error {
 	c := s.Config
 	err := engine.Config{
 		Parallelism: s.Parallelism, Pins: s.Pins, Pace: c.Pace, LogBytes: c.LogBytes, StepBytes: c.StepBytes,
-		FrameBytes: c.FrameBytes, Memory: c.Memory, Window: c.Window,
+		FrameBytes: c.FrameBytes, Memory: c.Memory, Window: c.Window, CheckpointInterval: c.CheckpointInterval, Replicas: c.Replicas,
 	}.Validate()
 	if s.Workers < 0 {
 		err = errors.Join(err, fmt.Errorf("workers is %d, want 0 (all) or a positive number", s.Workers))
@@ -64,20 +64,7 @@ func (s Submission) validate() error {
 
 // choose takes the workers that have the fewest parts of jobs, of those that have the program.
 func (m *Machine) choose(s Submission) ([]*member, error) {
-	load := map[*member]int{}
-	for _, j := range m.jobs {
-		for _, p := range j.parts {
-			if w := m.host(p); w != nil && !j.over() && !p.over() {
-				load[w]++
-			}
-		}
-	}
-	var able []*member
-	for _, w := range m.members {
-		if w.state == WorkerReady && slices.Contains(w.build.Programs, s.Query.Program) {
-			able = append(able, w)
-		}
-	}
+	able, load := m.able(s.Query.Program), m.load()
 	n := s.Workers
 	if n == 0 {
 		n = max(len(able), 1)

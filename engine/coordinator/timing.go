@@ -17,11 +17,14 @@ type Timing struct {
 	// Grace is how long a restarted coordinator waits for the workers that it knows; 0 for 10 s, or the HeartbeatTimeout if
 	// that is longer. Up to 1 h.
 	Grace time.Duration
-	// LinkTimeout is for how long a data connection between two workers may be broken before its job fails; 0 for 10 s, or
-	// the HeartbeatTimeout if that is longer. Up to 1 h.
+	// LinkTimeout is for how long a data connection between two workers may be broken before one of them is lost for the job;
+	// 0 for 10 s, or the HeartbeatTimeout if that is longer. Up to 1 h.
 	LinkTimeout time.Duration
 	// DeployTimeout is how long workers may take to deploy a job; 0 for 1 min. Up to 1 h.
 	DeployTimeout time.Duration
+	// RecoverTimeout is how long a job that has lost workers may wait for others, and how long these may take to take up what
+	// was lost; 0 for 30 s. Up to 1 h.
+	RecoverTimeout time.Duration
 	// AbortTimeout is how long workers may take to give up a job that has failed; 0 for 10 s. Up to 1 h.
 	AbortTimeout time.Duration
 }
@@ -48,6 +51,7 @@ func (t Timing) Validate() error {
 	check("Grace", t.Grace, 0, timingMax)
 	check("LinkTimeout", t.LinkTimeout, 0, timingMax)
 	check("DeployTimeout", t.DeployTimeout, 0, timingMax)
+	check("RecoverTimeout", t.RecoverTimeout, 0, timingMax)
 	check("AbortTimeout", t.AbortTimeout, 0, timingMax)
 	return errors.Join(errs...)
 }
@@ -63,6 +67,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Grace, max(10*time.Second, t.HeartbeatTimeout))
 	set(&t.LinkTimeout, max(10*time.Second, t.HeartbeatTimeout))
 	set(&t.DeployTimeout, time.Minute)
+	set(&t.RecoverTimeout, 30*time.Second)
 	set(&t.AbortTimeout, 10*time.Second)
 	return t
 }

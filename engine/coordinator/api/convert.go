@@ -31,10 +31,11 @@ func summaryOf(j coordinator.JobSummary) JobSummary {
 
 func jobOf(j coordinator.JobInfo) Job {
 	return Job{
-		JobSummary: summaryOf(j.JobSummary), Params: j.Spec.Params, Parallelism: j.Spec.Parallelism, Config: j.Spec.Config,
+		JobSummary: summaryOf(j.JobSummary), Params: j.Spec.Params, Parallelism: j.Spec.Parallelism, Config: ConfigOf(j.Spec.Config),
 		Fingerprint: hex(j.Spec.Fingerprint), Operators: list(j.Topology.Operators, operatorOf), Tasks: tasksOf(j),
 		Parts: list(j.Parts, partOf), Losses: list(j.Losses, LossOf),
-		Results: list(j.Results, func(r engine.Result) engine.Result { return r }), Events: list(j.Events, eventOf),
+		Recoveries: Recoveries{j.Recoveries.Count, j.Recoveries.Attempts, ms(j.Recoveries.Last)},
+		Results:    list(j.Results, func(r engine.Result) engine.Result { return r }), Events: list(j.Events, eventOf),
 	}
 }
 
@@ -101,7 +102,7 @@ func failureOf(f *control.Failure) *Failure {
 func LossOf(l coordinator.Loss) Loss {
 	return Loss{
 		Worker: l.Worker, Incarnation: hex(l.Incarnation), PID: l.PID, Address: l.Addr, Cause: l.Cause, Reason: l.Reason,
-		Heard: l.Heard, Detected: l.Detected, AfterMS: ms(l.After), Tasks: list(l.Tasks, lostTaskOf),
+		Heard: l.Heard, Detected: l.Detected, AfterMS: ms(l.After), Tasks: list(l.Tasks, lostTaskOf), Recovered: l.Recovered,
 	}
 }
 

@@ -51,6 +51,9 @@ var (
 	workers      = gauge("workers", "Workers by state.", "state")
 	jobs         = gauge("jobs", "Jobs that are remembered, by state.", "state")
 
+	jobRecoveries   = counter("job_recoveries_total", "How often a job was carried on after it had lost workers.", "job")
+	jobLastRecovery = gauge("job_last_recovery_seconds", "How long the last of these took, from when the loss was detected.", "job")
+
 	authAccepted = counter("auth_accepted_total", "Connections of workers that were authenticated.")
 	authRefused  = counter("auth_refused_total", "Connections that were refused.", "reason")
 	authPending  = gauge("auth_pending", "Connections that are being authenticated.")
@@ -176,6 +179,10 @@ func (s *scrape) jobs() {
 		info, err := s.c.Job(s.ctx, j.ID)
 		if err != nil {
 			continue // it has ended and was forgotten meanwhile
+		}
+		s.put(jobRecoveries, float64(info.Recoveries.Count), j.ID)
+		if info.Recoveries.Count > 0 {
+			s.put(jobLastRecovery, info.Recoveries.Last.Seconds(), j.ID)
 		}
 		for _, t := range info.Tasks {
 			s.task(j.ID, t)

@@ -14,25 +14,56 @@ import (
 
 // Submit is what POST /api/v1/jobs takes.
 type Submit struct {
-	Graph       string            `json:"graph"` // the name of a program
-	Params      json.RawMessage   `json:"params,omitempty"`
-	Parallelism map[string]int    `json:"parallelism,omitempty"` // by operator
-	Workers     int               `json:"workers,omitempty"`     // 0: all
-	Pins        map[string]int    `json:"pins,omitempty"`        // by operator: the only worker, by number from 0
-	Config      control.JobConfig `json:"config,omitzero"`
+	Graph       string          `json:"graph"` // the name of a program
+	Params      json.RawMessage `json:"params,omitempty"`
+	Parallelism map[string]int  `json:"parallelism,omitempty"` // by operator
+	Workers     int             `json:"workers,omitempty"`     // 0: all
+	Pins        map[string]int  `json:"pins,omitempty"`        // by operator: the only worker, by number from 0
+	Config      JobConfig       `json:"config,omitzero"`
+}
+
+// JobConfig is control.JobConfig as the API has it: durations are in milliseconds.
+type JobConfig struct {
+	Pace                 float64 `json:"pace,omitempty"`
+	LogBytes             int64   `json:"log_bytes,omitempty"`
+	StepBytes            int64   `json:"step_bytes,omitempty"`
+	FrameBytes           int     `json:"frame_bytes,omitempty"`
+	Memory               int64   `json:"memory,omitempty"`
+	NoFuse               bool    `json:"no_fuse,omitempty"`
+	Window               int64   `json:"window,omitempty"`
+	Labels               bool    `json:"labels,omitempty"`
+	CheckpointIntervalMS float64 `json:"checkpoint_interval_ms,omitempty"`
+	Replicas             int     `json:"replicas,omitempty"`
+}
+
+// ConfigOf is a job's configuration as the API has it.
+func ConfigOf(c control.JobConfig) JobConfig {
+	return JobConfig{
+		Pace: c.Pace, LogBytes: c.LogBytes, StepBytes: c.StepBytes, FrameBytes: c.FrameBytes, Memory: c.Memory, NoFuse: c.NoFuse,
+		Window: c.Window, Labels: c.Labels, CheckpointIntervalMS: ms(c.CheckpointInterval), Replicas: c.Replicas,
+	}
+}
+
+// config is what ConfigOf was made of.
+func (c JobConfig) config() control.JobConfig {
+	return control.JobConfig{
+		Pace: c.Pace, LogBytes: c.LogBytes, StepBytes: c.StepBytes, FrameBytes: c.FrameBytes, Memory: c.Memory, NoFuse: c.NoFuse,
+		Window: c.Window, Labels: c.Labels, Replicas: c.Replicas,
+		CheckpointInterval: time.Duration(c.CheckpointIntervalMS * float64(time.Millisecond)),
+	}
 }
 
 // SubmitOf is the body of a request.
 func SubmitOf(r coordinator.Request) Submit {
 	return Submit{
-		Graph: r.Program, Params: r.Params, Parallelism: r.Parallelism, Workers: r.Workers, Pins: r.Pins, Config: r.Config,
+		Graph: r.Program, Params: r.Params, Parallelism: r.Parallelism, Workers: r.Workers, Pins: r.Pins, Config: ConfigOf(r.Config),
 	}
 }
 
 // request is what SubmitOf was made of.
 func (s Submit) request() coordinator.Request {
 	return coordinator.Request{
-		Program: s.Graph, Params: s.Params, Parallelism: s.Parallelism, Workers: s.Workers, Pins: s.Pins, Config: s.Config,
+		Program: s.Graph, Params: s.Params, Parallelism: s.Parallelism, Workers: s.Workers, Pins: s.Pins, Config: s.Config.config(),
 	}
 }
 
@@ -96,16 +127,24 @@ type JobSummary struct {
 // Job is what GET /api/v1/jobs/{id} says.
 type Job struct {
 	JobSummary
-	Params      json.RawMessage   `json:"params"`
-	Parallelism map[string]int    `json:"parallelism"`
-	Config      control.JobConfig `json:"config"`
-	Fingerprint string            `json:"fingerprint"` // hex
-	Operators   []Operator        `json:"operators"`
-	Tasks       []Task            `json:"tasks"`
-	Parts       []Part            `json:"parts"`
-	Losses      []Loss            `json:"losses"`
-	Results     []engine.Result   `json:"results"`
-	Events      []Event           `json:"events"`
+	Params      json.RawMessage `json:"params"`
+	Parallelism map[string]int  `json:"parallelism"`
+	Config      JobConfig       `json:"config"`
+	Fingerprint string          `json:"fingerprint"` // hex
+	Operators   []Operator      `json:"operators"`
+	Tasks       []Task          `json:"tasks"`
+	Parts       []Part          `json:"parts"`
+	Losses      []Loss          `json:"losses"`     // the last 64
+	Recoveries  Recoveries      `json:"recoveries"` // of them
+	Results     []engine.Result `json:"results"`
+	Events      []Event         `json:"events"`
+}
+
+// Recoveries says how often a job was carried on after losses.
+type Recoveries struct {
+	Count    int     `json:"count"`    // that came to their end
+	Attempts int     `json:"attempts"` // with those that another loss has overtaken
+	LastMS   float64 `json:"last_ms"`  // that the last one took, from when the loss was detected
 }
 
 // Operator is a node of a job's graph.
@@ -178,6 +217,7 @@ type Loss struct {
 	Detected    time.Time         `json:"detected"`
 	AfterMS     float64           `json:"after_ms"`
 	Tasks       []LostTask        `json:"tasks"`
+	Recovered   bool              `json:"recovered"` // the tasks go on elsewhere
 }
 
 // LostTask is a task that is lost.

@@ -70,7 +70,9 @@ func writeJob(w io.Writer, l *look.Look) error {
 	if f := l.Job.Failure; f != nil {
 		fmt.Fprintf(w, "\nfailed       %s\n", f.Message)
 		for i := range l.Job.Losses {
-			writeLoss(w, l.Job.Losses[i])
+			if !l.Job.Losses[i].Recovered {
+				writeLoss(w, l.Job.Losses[i])
+			}
 		}
 		if f.Stack != "" {
 			fmt.Fprintf(w, "\n%s\n", f.Stack)

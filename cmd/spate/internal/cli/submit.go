@@ -132,7 +132,7 @@ func waitFor(ctx context.Context, out *output, client *cluster.Client, id string
 	case slices.Contains(want, info.State):
 		return nil
 	case info.State == coordinator.Failed:
-		return &cluster.JobError{Job: id, Failure: info.Failure, Losses: info.Losses}
+		return &cluster.JobError{Job: id, Failure: info.Failure, Losses: cluster.LossesOf(info)}
 	}
 	return fmt.Errorf("job %s is %s", id, info.State)
 }

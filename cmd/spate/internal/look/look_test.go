@@ -78,7 +78,7 @@ func sample() *Look {
 	started := noon.Add(-time.Minute)
 	j := api.Job{
 		JobSummary: api.JobSummary{ID: "j1", Graph: "words", State: coordinator.Running, Workers: []string{"w1", "w2"}, Started: &started},
-		Config:     control.JobConfig{Pace: 2},
+		Config:     api.JobConfig{Pace: 2},
 		Operators:  []api.Operator{{ID: "in", Host: "in"}, {ID: "split", Host: "in"}, {ID: "count", Host: "count"}},
 		Tasks: []api.Task{
 			task("in", 0, "w1", 2000, false), task("split", 0, "w1", 0, true),
