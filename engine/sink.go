@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/ft/flock"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -72,6 +74,9 @@ func FileSink[T any](g *Graph, id string, in Stream[T], path string, appendLine 
 
 // FileWriter is the writer of a FileSink, for sinks that do more than write lines. A part of several writes to a file with its
 // number behind path. What the file holds goes when the writer first writes or flushes, unless Restore comes before that.
+//
+// Who writes the file has it locked. A writer that is restored while another process has the lock, one that was given up for
+// lost and is not dead, goes on in a copy, which takes the file's name: what the other may yet write is in nobody's way.
 func FileWriter[T any](part SinkPart, path string, appendLine func(dst []byte, c *Ctx, v *T) []byte) (SinkWriter[T], error) {
 	if part.Of > 1 {
 		path = fmt.Sprintf("%s.%d", path, part.Index)
@@ -80,13 +85,15 @@ func FileWriter[T any](part SinkPart, path string, appendLine func(dst []byte, c
 	if err != nil {
 		return nil, fmt.Errorf("result file: %w", err)
 	}
-	return &fileWriter[T]{file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}, nil
+	w := &fileWriter[T]{path: path, file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}
+	return w, w.lock()
 }
 
 // fileBufferBytes makes a write large enough to cost little per line.
 const fileBufferBytes = 256 << 10
 
 type fileWriter[T any] struct {
+	path string
 	file *os.File
 	buf  *bufio.Writer
 	line func([]byte, *Ctx, *T) []byte
@@ -94,7 +101,24 @@ type fileWriter[T any] struct {
 	size int64
 	// begun is set by the first write or flush, or by Restore: until then what an earlier run has written is left alone, since
 	// this one may be about to continue it.
-	begun bool
+	begun  bool
+	locked bool
+}
+
+// lock locks the file, unless somebody else has it locked, who may be about to lose it.
+func (w *fileWriter[T]) lock() error {
+	err := flock.Lock(w.file)
+	w.locked = err == nil
+	if err == nil || errors.Is(err, flock.ErrLocked) || !w.regular() {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("result file %s: %w", w.path, err), w.file.Close())
+}
+
+// regular says whether there is something to cut off and to lock, which there is not in a pipe.
+func (w *fileWriter[T]) regular() bool {
+	info, err := w.file.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 func (w *fileWriter[T]) begin() error {
@@ -102,9 +126,11 @@ func (w *fileWriter[T]) begin() error {
 		return nil
 	}
 	w.begun = true
-	// What is no regular file, such as a pipe, has nothing to cut off.
-	if info, err := w.file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return err
+	switch {
+	case !w.regular():
+		return nil
+	case !w.locked:
+		return fmt.Errorf("%s: %w", w.path, flock.ErrLocked)
 	}
 	return w.file.Truncate(0)
 }
@@ -142,7 +168,7 @@ func (w *fileWriter[T]) Sync() error {
 
 func (w *fileWriter[T]) Restore(mark []byte) error {
 	if len(mark) != 8 {
-		return fmt.Errorf("result file %s: the mark has %d bytes, want 8", w.file.Name(), len(mark))
+		return fmt.Errorf("result file %s: the mark has %d bytes, want 8", w.path, len(mark))
 	}
 	w.buf.Reset(w.file)
 	w.begun = true
@@ -152,13 +178,42 @@ func (w *fileWriter[T]) Restore(mark []byte) error {
 		return err
 	}
 	if info.Size() < w.size {
-		return fmt.Errorf("result file %s has %d bytes, but %d were committed", w.file.Name(), info.Size(), w.size)
+		return fmt.Errorf("result file %s has %d bytes, but %d were committed", w.path, info.Size(), w.size)
+	}
+	if err := w.takeOver(); err != nil {
+		return fmt.Errorf("result file %s: %w", w.path, err)
 	}
 	if err := w.file.Truncate(w.size); err != nil {
 		return err
 	}
 	_, err = w.file.Seek(w.size, io.SeekStart)
 	return err
+}
+
+// takeOver makes the file this writer's alone: where another still has it locked, by going on in a copy of what was committed.
+func (w *fileWriter[T]) takeOver() error {
+	if w.locked {
+		return nil
+	}
+	if err := w.lock(); err != nil || w.locked {
+		return err
+	}
+	next, err := os.CreateTemp(filepath.Dir(w.path), filepath.Base(w.path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(next, io.NewSectionReader(w.file, 0, w.size))
+	err = errors.Join(err, next.Chmod(0o644), next.Sync(), flock.Lock(next))
+	if err == nil {
+		err = os.Rename(next.Name(), w.path)
+	}
+	if err != nil {
+		return errors.Join(err, next.Close(), os.Remove(next.Name()))
+	}
+	old := w.file
+	w.file, w.locked = next, true
+	w.buf.Reset(next)
+	return old.Close()
 }
 
 func (w *fileWriter[T]) Close() error { return errors.Join(w.buf.Flush(), w.file.Close()) }
