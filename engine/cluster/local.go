@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fullspate/spate/engine"
@@ -29,6 +32,9 @@ type LocalConfig struct {
 	Memory int64
 	// HeartbeatTimeout is after how long a silent worker is lost; 0 for LocalHeartbeatTimeout.
 	HeartbeatTimeout time.Duration
+	// Respawn starts another worker for each one that ends though nobody has asked it to, for jobs that recover. Otherwise such
+	// an end is an error of Close.
+	Respawn bool
 	// Programs and Build are those of the binary, which the workers are too.
 	Programs []engine.Program
 	Build    control.Build
@@ -51,6 +57,11 @@ const (
 	localReport          = 250 * time.Millisecond
 	registrationPatience = 30 * time.Second
 	stopPatience         = 3 * time.Second
+
+	// Pause before a worker is started for one that has ended, if that has not lived for long; it doubles each time.
+	respawnPause    = 50 * time.Millisecond
+	respawnPauseMax = 5 * time.Second
+	livedLong       = 2 * time.Second
 )
 
 // Validate reports every problem at once.
@@ -93,7 +104,12 @@ type Local struct {
 	dir     string
 	alive   *os.File // locked, in dir
 	spawner *spawner
-	workers []*Spawned
+	spawned atomic.Int32  // workers, so far
+	closing chan struct{} // closed once nothing is to be started any more
+	keepers sync.WaitGroup
+
+	mu      sync.Mutex
+	workers []*Spawned // guarded by mu
 }
 
 // StartLocal starts a cluster and waits until its workers have registered. It is to be closed.
@@ -101,7 +117,7 @@ func StartLocal(ctx context.Context, cfg LocalConfig) (*Local, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("local cluster: %w", err)
 	}
-	l := &Local{cfg: cfg.withDefaults(), Secret: auth.NewSecret()}
+	l := &Local{cfg: cfg.withDefaults(), Secret: auth.NewSecret(), closing: make(chan struct{})}
 	if err := l.open(ctx); err != nil {
 		return nil, fmt.Errorf("local cluster: %w", errors.Join(err, l.Close()))
 	}
@@ -122,18 +138,52 @@ func (l *Local) open(ctx context.Context) (err error) {
 		return err
 	}
 	l.spawner = newSpawner()
-	for i := range l.cfg.Workers {
-		w, err := l.spawn(i)
-		if err != nil {
+	for range l.cfg.Workers {
+		if _, err := l.spawn(); err != nil {
 			return err
 		}
-		l.workers = append(l.workers, w)
 	}
-	return l.await(ctx)
+	if err := l.await(ctx); err != nil || !l.cfg.Respawn {
+		return err
+	}
+	for _, w := range l.Processes() {
+		l.keepers.Go(func() { l.keep(w) })
+	}
+	return nil
 }
 
-// spawn starts the i-th worker.
-func (l *Local) spawn(i int) (*Spawned, error) {
+// keep starts another worker whenever one has ended, until the cluster is closed.
+func (l *Local) keep(w *Spawned) {
+	pause := respawnPause
+	for {
+		began := time.Now()
+		select {
+		case <-l.closing:
+			return
+		case <-w.Done():
+		}
+		if time.Since(began) > livedLong {
+			pause = respawnPause
+		}
+		l.cfg.Logger.Warn("a worker process has ended; another one is started", "pid", w.PID(), "after", time.Since(began))
+		for next := (*Spawned)(nil); next == nil; pause = min(2*pause, respawnPauseMax) {
+			select {
+			case <-l.closing:
+				return
+			case <-time.After(pause):
+			}
+			var err error
+			if next, err = l.spawn(); err != nil {
+				l.cfg.Logger.Error("a worker could not be started", "error", err)
+				continue
+			}
+			w = next
+		}
+	}
+}
+
+// spawn starts a worker.
+func (l *Local) spawn() (*Spawned, error) {
 	command := l.cfg.Command
 	if len(command) == 0 {
 		self, err := os.Executable()
@@ -144,14 +194,21 @@ func (l *Local) spawn(i int) (*Spawned, error) {
 	}
 	listen := "tcp://127.0.0.1:0"
 	if l.cfg.Network == "unix" {
-		listen = "unix://" + filepath.Join(l.dir, fmt.Sprintf("worker-%d.sock", i+1))
+		listen = "unix://" + filepath.Join(l.dir, fmt.Sprintf("worker-%d.sock", l.spawned.Add(1)))
 	}
 	args := append(command[1:len(command):len(command)],
 		"--coordinator", l.Server.Addr(), "--listen", listen, "--loops", strconv.Itoa(l.cfg.Loops), "--until-eof")
 	if l.cfg.Memory > 0 {
 		args = append(args, "--memory", strconv.FormatInt(l.cfg.Memory, 10))
 	}
-	return l.spawner.spawn(command[0], args, []string{auth.SecretEnv + "=" + l.Secret.Reveal()}, l.cfg.Output)
+	w, err := l.spawner.spawn(command[0], args, []string{auth.SecretEnv + "=" + l.Secret.Reveal()}, l.cfg.Output)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.workers = append(l.workers, w)
+	return w, nil
 }
 
 // await waits until all workers have registered.
@@ -168,7 +225,7 @@ func (l *Local) await(ctx context.Context) error {
 		if info.Workers[coordinator.WorkerReady] >= l.cfg.Workers {
 			return nil
 		}
-		for _, w := range l.workers {
+		for _, w := range l.Processes() {
 			select {
 			case <-w.Done():
 				return errors.New("a worker has ended before it registered")
@@ -186,17 +243,27 @@ func (l *Local) await(ctx context.Context) error {
 // Runner runs programs on all workers of the cluster.
 func (l *Local) Runner() Runner { return Runner{Manager: l.Server} }
 
-// Processes are the workers, in the order in which they were started.
-func (l *Local) Processes() []*Spawned { return l.workers }
+// Processes are the workers, in the order in which they were started, those that have ended included.
+func (l *Local) Processes() []*Spawned {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.workers)
+}
 
 // Close ends the workers and the coordinator, and removes what they had on disk. Workers that had ended by themselves are an
 // error: that is for nobody else to do.
 func (l *Local) Close() error {
-	errs := l.casualties()
-	for _, w := range l.workers {
+	close(l.closing)
+	l.keepers.Wait()
+	var errs []error
+	if !l.cfg.Respawn {
+		errs = l.casualties()
+	}
+	workers := l.Processes()
+	for _, w := range workers {
 		_ = w.stdin.Close() // all at once; one that has ended does not mind
 	}
-	for _, w := range l.workers {
+	for _, w := range workers {
 		w.stop(stopPatience)
 	}
 	if l.spawner != nil {
@@ -217,7 +284,7 @@ func (l *Local) Close() error {
 
 // casualties says which workers have ended though nobody has asked them to.
 func (l *Local) casualties() (errs []error) {
-	for _, w := range l.workers {
+	for _, w := range l.Processes() {
 		select {
 		case <-w.Done():
 			how := "exit status 0"
