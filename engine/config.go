@@ -33,7 +33,7 @@ type Config struct {
 	// Pins are operators whose tasks are to be on the loops of one worker alone: its number, from 0, by operator id. A job in
 	// the calling process has worker 0.
 	Pins map[string]int
-	// Window bounds what a channel from another worker holds that is not consumed, in bytes; 0 for 256 KiB.
+	// Window bounds what a channel from another worker holds that is not consumed, in bytes; 0 for 512 KiB.
 	Window int64
 	// NoFuse keeps stateless operators in tasks of their own.
 	NoFuse bool
@@ -97,7 +97,7 @@ func (c Config) Validate() error {
 		fail("StepBytes is %d, want 0 (%d) or a positive number", c.StepBytes, stepBytesDefault)
 	}
 	if c.Window < 0 {
-		fail("Window is %d bytes, want 0 (256 KiB) or a positive number", c.Window)
+		fail("Window is %d bytes, want 0 (512 KiB) or a positive number", c.Window)
 	}
 	if c.CheckpointInterval < 0 {
 		fail("CheckpointInterval is %v, want 0 (%v) or more", c.CheckpointInterval, ft.IntervalDefault)

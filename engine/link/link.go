@@ -21,7 +21,7 @@ type Conn interface {
 }
 
 const (
-	windowDefault   = 256 << 10       // four default frames: one under way, one being consumed, and slack for both
+	windowDefault   = 512 << 10       // three turns of a busy task: one under way, one being consumed, one being acknowledged
 	frameMaxDefault = slab.RegionSize // the largest payload that a log takes fits, with headers, and lies in one slab
 	frameMaxLeast   = 4 << 10         // as much as any channel has
 	frameMaxMost    = 64 << 20        // what a peer may make us reserve is bounded whatever the configuration
@@ -37,7 +37,7 @@ type Config struct {
 	Owner string
 	// Peer names the other end in errors and logs.
 	Peer string
-	// Window is how many bytes of frames each incoming channel may hold that are not consumed; 0 for 256 KiB. A frame, and
+	// Window is how many bytes of frames each incoming channel may hold that are not consumed; 0 for 512 KiB. A frame, and
 	// the rest of a τ that has begun, may come beyond. Slabs take up to twice as much, since frames do not fill them.
 	Window int64
 	// FrameBytesMax is the largest frame that is received, 4 KiB to 64 MiB; 0 for 2 MiB, more than a log ever makes.
