@@ -8,12 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/link"
-	"github.com/fullspate/spate/engine/task"
+	"github.com/fullspate/spate/engine/rewire"
 	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/wire"
 )
@@ -73,10 +72,13 @@ func (j *job) carryOn(order *control.Deploy) {
 	}
 	j.each(func(l *lane) { l.lose(order.Gone) })
 	for _, t := range moved {
-		j.lead(t)
+		if err := rewire.Lead(j.dep, j, j.dep.Units[t.unit][t.index]); err != nil {
+			j.w.fail(j, err)
+			return
+		}
 	}
 	for _, t := range here {
-		j.introduce(t)
+		rewire.Expect(j.dep, j, j.dep.Units[t.unit][t.index])
 	}
 	j.assignBackups()
 	j.bringBack(here)
@@ -124,60 +126,15 @@ func (l *lane) forgetLost() {
 	})
 }
 
-// lead leads the channels between tasks of this worker and one that is elsewhere now to where it is.
-func (j *job) lead(t at) {
-	far := j.dep.Units[t.unit][t.index]
-	slot := j.slot(t.unit, t.index)
-	for _, d := range j.dep.Inbound(far) {
-		if d.From.Local() {
-			l := j.laneOf(d.From)
-			l.on(func() { l.to(slot).link.Send(d.Channel, d.From.Number, d.From.Log(d.Channel)) })
-		}
-	}
-	for _, d := range j.dep.Outbound(far) {
-		if !d.To.Local() {
-			continue
-		}
-		l := j.laneOf(d.To)
-		l.on(func() {
-			l.succeed(d, func(from wire.Time) task.Feed {
-				port := j.dep.Port(d)
-				return l.to(slot).link.Receive(d.Channel, d.From.Number, link.ChannelSpec{
-					Stream: port.Stream, PayloadSize: port.PayloadSize, From: from,
-				})
-			})
-		})
-	}
-}
+// Here says whether a task's place is on this worker.
+func (j *job) Here(t *deploy.Task) bool { return j.slot(t.Unit, t.Index).Worker == j.self }
 
-// succeed opens the successor of a channel whose sender is gone, from where everything has come on.
-func (l *lane) succeed(d deploy.Link, feed func(from wire.Time) task.Feed) {
-	broken, from := d.To.Broken(l.job.dep.ChannelID(d))
-	if broken == nil {
-		return // everything has come
-	}
-	next := l.job.dep.ChannelOf(d, feed(from), from)
-	if err := d.To.Switch(from, []*task.Channel{broken}, []*task.Channel{next}); err != nil {
-		l.fail(fmt.Errorf("BUG: the successor of channel %d from %v: %w", d.Channel, from, err))
-	}
-}
+// On runs fn on the reactor of a task of this worker.
+func (j *job) On(t *deploy.Task, fn func()) { j.laneOf(t).on(fn) }
 
-// introduce makes the connections that a task which is to be here will need, so that they are there by then.
-func (j *job) introduce(t at) {
-	to := j.dep.Units[t.unit][t.index]
-	l := j.laneOf(to)
-	l.on(func() {
-		for _, d := range j.dep.Inbound(to) {
-			if s := j.slot(d.From.Unit, d.From.Index); s.Worker != j.self {
-				l.to(s)
-			}
-		}
-		for _, d := range j.dep.Outbound(to) {
-			if s := j.slot(d.To.Unit, d.To.Index); s.Worker != j.self {
-				l.to(s)
-			}
-		}
-	})
+// Link is the link to a task's loop on another worker.
+func (j *job) Link(here, far *deploy.Task) *link.Link {
+	return j.laneOf(here).to(j.slot(far.Unit, far.Index)).link
 }
 
 // bringBack brings tasks back from their newest checkpoints, beside the loops, and then has them put in their places. What
@@ -265,7 +222,7 @@ func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
 		back[r.Task] = true
 	}
 	for i := 0; i < len(list) && err == nil; i++ {
-		err = j.join(list[i], back)
+		err = rewire.Join(j.dep, j, list[i].Task, list[i].from, func(t *deploy.Task) bool { return back[t] })
 	}
 	for i := 0; i < len(list) && err == nil; i++ {
 		err = j.run(list[i])
@@ -279,63 +236,6 @@ func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
 		j.ended.Epoch = order.Epoch
 		j.w.tell(j.ended)
 	}
-}
-
-// join connects a task to those that feed it and those that it feeds, of all those that are back. It does not run yet.
-func (j *job) join(r restored, back map[*deploy.Task]bool) error {
-	l := j.laneOf(r.Task)
-	for _, d := range j.dep.Inbound(r.Task) {
-		feed, err := j.feedOf(l, d, r.from)
-		if err != nil {
-			return fmt.Errorf("%v, which is back at %v, from %v: %w", j.idOf(at{r.Unit, r.Index}), r.from, j.idOf(at{d.From.Unit, d.From.Index}), err)
-		}
-		r.Connect(j.dep.ChannelOf(d, feed, r.from))
-	}
-	for _, d := range j.dep.Outbound(r.Task) {
-		log := r.Log(d.Channel)
-		switch s := j.slot(d.To.Unit, d.To.Index); {
-		case s.Worker != j.self:
-			l.on(func() { l.to(s).link.Send(d.Channel, r.Number, log) })
-		case d.To.Local() && !back[d.To]: // who is back, too, opens its channels itself
-			if err := j.feedFrom(d, log); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// feedOf is what a task that was brought back reads a channel from.
-func (j *job) feedOf(l *lane, d deploy.Link, from wire.Time) (feed task.Feed, err error) {
-	if s := j.slot(d.From.Unit, d.From.Index); s.Worker != j.self {
-		port := j.dep.Port(d)
-		spec := link.ChannelSpec{Stream: port.Stream, PayloadSize: port.PayloadSize, From: from}
-		l.on(func() { feed = l.to(s).link.Receive(d.Channel, d.From.Number, spec) })
-		return feed, nil
-	}
-	j.laneOf(d.From).on(func() {
-		var cur *buffers.Cursor
-		if cur, err = d.From.Log(d.Channel).OpenCursor(from); err == nil {
-			cur.Trim(from)
-			feed = cur
-		}
-	})
-	return feed, err
-}
-
-// feedFrom has a task of this worker read a log that was brought back, from where everything from the one before it has come.
-func (j *job) feedFrom(d deploy.Link, log *buffers.Log) (err error) {
-	l := j.laneOf(d.To)
-	l.on(func() {
-		l.succeed(d, func(from wire.Time) task.Feed {
-			var cur *buffers.Cursor
-			if cur, err = log.OpenCursor(from); err != nil {
-				return nil
-			}
-			return cur
-		})
-	})
-	return err
 }
 
 // run has a task that was brought back take its turns.
