@@ -167,9 +167,13 @@ type FileConfig struct {
 	Rules   query.Rules
 	SkipBad bool // count bad lines of the input and go on: see format.Reader
 
-	Runner   engine.Runner // nil: engine.Embedded
+	Runner engine.Runner // nil: engine.Embedded
+	// Engine may name a directory for checkpoints, if the query runs in the calling process. A run that finds there what one of
+	// the same files, rules and pace has left, which did not come to its end, goes on from that.
 	Engine   engine.Config
 	Progress func(Progress) // may be nil
+	// Resumed is called when a run goes on, with the second of the input from which it does; may be nil.
+	Resumed func(second int)
 }
 
 // Validate reports every problem at once.

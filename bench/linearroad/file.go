@@ -20,7 +20,8 @@ import (
 // SummaryFile is the summary's name beside the answers.
 const SummaryFile = "summary.json"
 
-// Summary is what a run over files came to.
+// Summary is what a run over files came to. Of a run that went on from checkpoints, counts and response times are those of all
+// its parts together; seconds, rates, memory, allocations, processor time and checkpoints are of the last part.
 type Summary struct {
 	Schema  string  `json:"schema"` // spate.lr.run/1
 	Input   string  `json:"input"`
@@ -36,6 +37,7 @@ type Summary struct {
 	Skipped        int64   `json:"skipped_lines"`
 	FirstSkipped   string  `json:"first_skipped,omitempty"` // what was wrong with the first of them
 	Interrupted    bool    `json:"interrupted,omitempty"`   // the input was not read to its end
+	ResumedAt      *int    `json:"resumed_at,omitempty"`    // second of the input at which the last part began; none: it is the only one
 }
 
 // RunFile answers the tuples of a file. The answers go to files in a directory, each in order of input, and so does the
@@ -56,8 +58,13 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.identify(&params); err != nil {
+		return nil, err
+	}
+	var resumed *int
 	w := &measure.Watch{
 		Operator: query.CalculatorID, Warm: params.lead(), Length: params.length(), Done: params.done(rows), Look: cfg.look,
+		Started: func(s engine.Stats) { resumed = cfg.resumed(&params, s.Checkpoints) },
 	}
 	ended := w.Run(ctx, runnerOf(cfg.Runner), fileProgram(), params, cfg.Engine)
 	interrupted := ended != nil && ctx.Err() != nil && errors.Is(ended, context.Cause(ctx))
@@ -68,14 +75,65 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	if err != nil {
 		return nil, errors.Join(ended, err)
 	}
+	if resumed != nil && !interrupted {
+		if err := o.reread(params.files()); err != nil {
+			return nil, err
+		}
+	}
 	part := w.Measured()
 	s := &Summary{
 		Schema: "spate.lr.run/1", Input: cfg.Input, History: cfg.History, Rules: cfg.Rules.String(), Pace: cfg.Engine.Pace,
 		Loops: loops(cfg.Runner, cfg.Engine), Workers: part.Workers, Performance: performanceOf(&part, &o),
 		HistoryRows: o.loaded.Rows, HistorySeconds: o.loaded.Seconds, HistoryLate: params.late(o.loaded.Seconds),
-		Skipped: o.skipped.Lines, FirstSkipped: o.skipped.First, Interrupted: interrupted,
+		Skipped: o.fed.Skipped, FirstSkipped: o.fed.First, Interrupted: interrupted, ResumedAt: resumed,
+	}
+	if resumed != nil {
+		s.Reports = o.fed.Reports
 	}
 	return s, errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s))
+}
+
+// identify makes the run's checkpoints its own: who goes on from them must read the same files, at the same rules and pace,
+// and write behind the same answers.
+func (c *FileConfig) identify(p *FileParams) error {
+	if c.Engine.CheckpointDir == "" {
+		return nil
+	}
+	same := *p
+	if err := same.absolute(); err != nil {
+		return err
+	}
+	key, err := json.Marshal(same)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{p.Input, p.History} {
+		if name == "" {
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no regular file: a run with checkpoints may have to read it again, and a pipe is read once", name)
+		}
+		key = fmt.Appendf(key, " %d %d", info.Size(), info.ModTime().UnixNano())
+	}
+	c.Engine.CheckpointKey = string(key)
+	return nil
+}
+
+// resumed returns the second of the input at which a run goes on, and tells of it; nil for one from the beginning.
+func (c *FileConfig) resumed(p *FileParams, s engine.Checkpoints) *int {
+	if s.Restored == 0 {
+		return nil
+	}
+	second := int(max(time.Duration(s.From.Millis())*time.Millisecond-p.lead(), 0) / time.Second)
+	if c.Resumed != nil {
+		c.Resumed(second)
+	}
+	return &second
 }
 
 // look reports progress.

@@ -27,8 +27,9 @@ type Performance struct {
 	AllocsPerRep float64          `json:"allocs_per_report"` // on the Go heaps
 	CPUPerRep    float64          `json:"cpu_ns_per_report"` // processor time of all processes, generator and validation included
 	// LinkBytesPerRep is what workers sent each other; 0 where the query ran in one process.
-	LinkBytesPerRep float64 `json:"link_bytes_per_report"`
-	WarmMeasured    bool    `json:"warm_up_measured,omitempty"` // the run was too short to leave out warm-up or loading: see measure.Part
+	LinkBytesPerRep float64              `json:"link_bytes_per_report"`
+	Checkpoints     *measure.Checkpoints `json:"checkpoints,omitempty"`      // of runs that took some
+	WarmMeasured    bool                 `json:"warm_up_measured,omitempty"` // the run was too short to leave out warm-up or loading: see measure.Part
 }
 
 // Measures is what a run of the benchmark came to.
@@ -63,7 +64,7 @@ func performanceOf(p *measure.Part, o *outcome) Performance {
 		Reports: p.Tuples, Seconds: p.Seconds, ReportsPerS: p.Rate(p.Tuples),
 		Answers: make(map[string]int64), Activity: o.tally.Activity, ResponseMS: make(map[string]Times),
 		Vehicles: o.tally.Vehicles, StateBytes: p.StateBytes, RSSBytes: p.RSSBytes, AllocsPerRep: p.PerTuple(float64(p.Mallocs)),
-		CPUPerRep: p.PerTuple(float64(p.CPU)), LinkBytesPerRep: p.PerTuple(float64(p.LinkBytes)), WarmMeasured: p.Whole,
+		CPUPerRep: p.PerTuple(float64(p.CPU)), LinkBytesPerRep: p.PerTuple(float64(p.LinkBytes)), Checkpoints: p.Checkpoints, WarmMeasured: p.Whole,
 	}
 	for _, t := range answerTypes {
 		f.Answers[typeName(t)] = o.answers[typeName(t)].Answers

@@ -1,8 +1,8 @@
 package linearroad
 
 import (
+	"errors"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/fullspate/spate/bench/linearroad/format"
@@ -39,73 +39,91 @@ func (m *meter) count(c *engine.Ctx, aboveZero bool) {
 type meters struct {
 	pace float64
 	from time.Duration // logical time from which response times count
-
-	mu  sync.Mutex
-	all []*meter // guarded by mu
+	measure.Counts[meter]
 }
 
-func (ms *meters) add(typ format.Type) *meter {
+// add makes the meter of a sink's task.
+func (ms *meters) add(sink string, part engine.SinkPart, typ format.Type) *meter {
 	m := &meter{typ: typ, pace: ms.pace, from: wire.TimerTime(uint64(ms.from.Milliseconds()))}
 	if ms.pace > 0 {
 		m.Response = measure.NewResponses()
 	}
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	ms.all = append(ms.all, m)
-	return m
+	return ms.Add(sink, part, m)
 }
 
 // tell brings together what the sink tasks have counted, after they have ended.
 func (ms *meters) tell() (any, error) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
 	all := make(answers)
-	for _, m := range ms.all {
+	for _, m := range ms.All() {
 		all.add(typeName(m.typ), m.counted)
 	}
 	return all, nil
 }
 
-// tally is what Activity, Total and travel time requests came to. Its sinks have one task each; it is read when the job
-// has ended.
+// tally is what Activity, Total and travel time requests came to.
 type tally struct {
 	Activity
 	Vehicles int64 `json:"vehicles"` // on all roads, at most
-
-	minute   uint32
-	vehicles int64 // in that minute
 }
 
+// sinkTally is what one sink task has of a tally.
+type sinkTally struct {
+	tally
+	Minute   uint32 `json:"minute"`
+	InMinute int64  `json:"in_minute"` // vehicles so far
+}
+
+func (t *sinkTally) activity(a *query.Activity) {
+	if a.Minute != t.Minute { // minutes come in order
+		t.Minute, t.InMinute = a.Minute, 0
+	}
+	t.InMinute += int64(a.Vehicles)
+	t.Vehicles = max(t.Vehicles, t.InMinute)
+	t.Charges += int64(a.Charges)
+	t.Accidents += int64(a.Accidents)
+}
+
+func (t *sinkTally) total(a *query.Total) {
+	t.NonZeroBalances += int64(a.NonZero)
+	t.BalanceTotal += a.Sum
+}
+
+func (t *sinkTally) travel(*query.Request) { t.Unanswered++ }
+
+// tallies are those of the sink tasks of one process.
+type tallies struct{ measure.Counts[sinkTally] }
+
 // count adds the sinks that count what is no answer.
-func count(g *engine.Graph, s query.Streams) *tally {
-	t := new(tally)
-	engine.SinkFunc(g, ActivityID, s.Activity, func(_ *engine.Ctx, a *query.Activity) {
-		if a.Minute != t.minute { // minutes come in order
-			t.minute, t.vehicles = a.Minute, 0
+func count(g *engine.Graph, s query.Streams) *tallies {
+	ts := new(tallies)
+	measure.CountSink(g, ActivityID, s.Activity, &ts.Counts, (*sinkTally).activity)
+	measure.CountSink(g, TotalsID, s.Totals, &ts.Counts, (*sinkTally).total)
+	measure.CountSink(g, TravelsID, s.Travels, &ts.Counts, (*sinkTally).travel)
+	return ts
+}
+
+// tell brings together what the sink tasks have counted, after they have ended.
+func (ts *tallies) tell() (any, error) {
+	all := new(tally)
+	for _, t := range ts.All() {
+		if err := all.merge(t.tally); err != nil {
+			return nil, err
 		}
-		t.vehicles += int64(a.Vehicles)
-		t.Vehicles = max(t.Vehicles, t.vehicles)
-		t.Charges += int64(a.Charges)
-		t.Accidents += int64(a.Accidents)
-	})
-	engine.SinkFunc(g, TotalsID, s.Totals, func(_ *engine.Ctx, a *query.Total) {
-		t.NonZeroBalances += int64(a.NonZero)
-		t.BalanceTotal += a.Sum
-	})
-	engine.SinkFunc(g, TravelsID, s.Travels, func(*engine.Ctx, *query.Request) { t.Unanswered++ })
-	return t
+	}
+	return all, nil
 }
 
 // observe adds a sink whose answers are counted, and validated where they are in the sample; without a judge none are.
 func observe[T any](g *engine.Graph, in engine.Stream[T], k kind[T], ms *meters, j *judge) *engine.Op {
 	return engine.Sink(g, k.sink, in, func(part engine.SinkPart) (engine.SinkWriter[T], error) {
-		o := &observed[T]{meter: ms.add(k.typ), kind: k}
-		if j == nil {
-			return o, nil
+		o := &observed[T]{meter: ms.add(k.sink, part, k.typ), kind: k}
+		if j != nil {
+			var err error
+			if o.tap, err = j.tap(k.sink, part.Index); err != nil {
+				return nil, err
+			}
 		}
-		var err error
-		o.tap, err = j.tap(k.sink, part.Index)
-		return o, err
+		return measure.Counting(o, &o.meter.counted), nil
 	}).SetGroup(answersGroup)
 }
 
@@ -114,6 +132,7 @@ type observed[T any] struct {
 	meter *meter
 	kind  kind[T]
 	tap   *tap // nil: nothing is validated
+	measure.Volatile
 }
 
 // Write takes an answer. The expressway among whose input the request or report was is that of its split.
@@ -135,10 +154,13 @@ func (o *observed[T]) Close() error {
 	return nil
 }
 
-// Commit, Restore and Flush have nothing to do: what was observed is not undone.
-func (o *observed[T]) Commit(wire.Time) ([]byte, error) { return nil, nil }
-func (o *observed[T]) Restore([]byte) error             { return nil }
-func (o *observed[T]) Flush() error                     { return nil }
+// Restore fails where answers are validated: the validator has seen those that came since, and does not forget.
+func (o *observed[T]) Restore([]byte) error {
+	if o.tap != nil {
+		return errors.New("answers that are validated as they come cannot be taken back: want a benchmark without validation, or one from the beginning")
+	}
+	return nil
+}
 
 // store adds a sink that writes answers to the file of their type, in whatever process has the sink's task.
 func store[T any](g *engine.Graph, in engine.Stream[T], k kind[T], ms *meters, p *FileParams) {
@@ -146,14 +168,17 @@ func store[T any](g *engine.Graph, in engine.Stream[T], k kind[T], ms *meters, p
 	if p.Pace > 0 {
 		lead = time.Duration(float64(p.lead()) / p.Pace)
 	}
-	m := ms.add(k.typ)
-	var mu sync.Mutex // the sink may have been given more tasks than one
-	engine.FileSink(g, k.sink, in, filepath.Join(p.Out, format.AnswerFile(k.typ)), func(dst []byte, c *engine.Ctx, v *T) []byte {
-		mu.Lock()
-		m.count(c, k.above(v))
-		mu.Unlock()
-		a := k.answer(v)
-		a.Emit = (c.Elapsed() - lead).Milliseconds()
-		return append(format.AppendAnswer(dst, &a), '\n')
+	engine.Sink(g, k.sink, in, func(part engine.SinkPart) (engine.SinkWriter[T], error) {
+		m := ms.add(k.sink, part, k.typ)
+		w, err := engine.FileWriter(part, filepath.Join(p.Out, format.AnswerFile(k.typ)), func(dst []byte, c *engine.Ctx, v *T) []byte {
+			m.count(c, k.above(v))
+			a := k.answer(v)
+			a.Emit = (c.Elapsed() - lead).Milliseconds()
+			return append(format.AppendAnswer(dst, &a), '\n')
+		})
+		if err != nil {
+			return nil, err
+		}
+		return measure.Counting(w, &m.counted), nil
 	})
 }

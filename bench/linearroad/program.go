@@ -152,10 +152,15 @@ func (p FileParams) Validate() error {
 // lead is the logical time of second 0.
 func (p *FileParams) lead() time.Duration { return time.Duration(p.Lead) * time.Second }
 
+// files are the source's.
+func (p *FileParams) files() *query.FileInput {
+	return &query.FileInput{Path: p.Input, History: p.History, SkipBad: p.SkipBad, Origin: p.lead()}
+}
+
 // build declares the query, and in env what a process has to tell of its part of it.
 func (p *FileParams) build(env *engine.Env) *engine.Graph {
 	g := engine.NewGraph("linearroad-file")
-	in := &query.FileInput{Path: p.Input, History: p.History, SkipBad: p.SkipBad, Origin: p.lead()}
+	in := p.files()
 	s := query.Build(g, in.Source(g), query.Config{Rules: p.Rules, Origin: p.lead(), Loaded: p.History})
 
 	ms := &meters{pace: p.Pace}
@@ -163,7 +168,7 @@ func (p *FileParams) build(env *engine.Env) *engine.Graph {
 	store(g, s.Alerts, alerts, ms, p)
 	store(g, s.Balances, balances, ms, p)
 	store(g, s.Expenditures, expenditures, ms, p)
-	env.Result(skippedResult, func() (any, error) { return skippedBy(in), nil })
+	env.Result(inputResult, func() (any, error) { return fedBy(in), nil })
 	env.Result(historyResult, func() (any, error) { return in.Loaded(), nil })
 	tell(env, ms, count(g, s))
 	return g

@@ -14,14 +14,14 @@ const (
 	answersResult    = measure.AnswersResult // answers
 	activityResult   = "activity"            // tally
 	validationResult = "validation"          // *validator.Report
-	skippedResult    = "skipped"             // skipped
+	inputResult      = "input"               // fed
 	historyResult    = "history"             // query.Loaded
 )
 
 // tell declares what both programs have to tell.
-func tell(env *engine.Env, ms *meters, t *tally) {
+func tell(env *engine.Env, ms *meters, ts *tallies) {
 	env.Result(answersResult, ms.tell)
-	env.Result(activityResult, func() (any, error) { return t, nil })
+	env.Result(activityResult, ts.tell)
 }
 
 // answers are counts by type of answer, named as in JSON.
@@ -80,29 +80,33 @@ func (t *tally) merge(o tally) error {
 	t.NonZeroBalances += o.NonZeroBalances
 	t.BalanceTotal += o.BalanceTotal
 	t.Unanswered += o.Unanswered
+	t.TollsAboveZero += o.TollsAboveZero
 	t.Vehicles = max(t.Vehicles, o.Vehicles)
 	return nil
 }
 
-// skipped is what was passed over of an input.
-type skipped struct {
-	Lines int64  `json:"lines"`
-	First string `json:"first,omitempty"` // what was wrong with the first of them
+// fed is what a process has read of the input, or an earlier run before it.
+type fed struct {
+	Reports int64  `json:"reports"`
+	Skipped int64  `json:"skipped"`
+	First   string `json:"first,omitempty"` // what was wrong with the first line that was skipped
 }
 
-func skippedBy(in *query.FileInput) skipped {
+func fedBy(in *query.FileInput) fed {
+	f := fed{Reports: in.Reports()}
 	lines, first := in.Skipped()
-	if first == nil {
-		return skipped{Lines: lines}
+	if f.Skipped = lines; first != nil {
+		f.First = first.Error()
 	}
-	return skipped{Lines: lines, First: first.Error()}
+	return f
 }
 
-// merge adds what another process passed over; one of them has the source.
-func (s *skipped) merge(o skipped) error {
-	s.Lines += o.Lines
-	if s.First == "" {
-		s.First = o.First
+// merge adds what another process read; one of them has the source.
+func (f *fed) merge(o fed) error {
+	f.Reports += o.Reports
+	f.Skipped += o.Skipped
+	if f.First == "" {
+		f.First = o.First
 	}
 	return nil
 }
@@ -130,8 +134,25 @@ type outcome struct {
 	answers answers
 	tally   tally
 	report  *validator.Report // nil where nothing was validated
-	skipped skipped
+	fed     fed
 	loaded  query.Loaded
+}
+
+// reread adds what of the files an earlier run had come to the end of, so that this one has not read it.
+func (o *outcome) reread(files *query.FileInput) error {
+	if files.History != "" && o.loaded.Rows == 0 {
+		if err := files.CountRows(); err != nil {
+			return err
+		}
+		o.loaded.Rows = files.Loaded().Rows
+	}
+	if o.fed == (fed{}) {
+		if err := files.CountTuples(); err != nil {
+			return err
+		}
+		o.fed = fedBy(files)
+	}
+	return nil
 }
 
 func outcomeOf(results []engine.Result) (o outcome, err error) {
@@ -139,7 +160,7 @@ func outcomeOf(results []engine.Result) (o outcome, err error) {
 	o.answers, errs[0] = measure.Gather(results, answersResult, (*answers).merge)
 	o.tally, errs[1] = measure.Gather(results, activityResult, (*tally).merge)
 	o.report, errs[2] = measure.Gather(results, validationResult, mergeReports)
-	o.skipped, errs[3] = measure.Gather(results, skippedResult, (*skipped).merge)
+	o.fed, errs[3] = measure.Gather(results, inputResult, (*fed).merge)
 	o.loaded, errs[4] = measure.Gather(results, historyResult, mergeLoaded)
 	return o, errors.Join(errs[:]...)
 }

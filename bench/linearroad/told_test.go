@@ -51,13 +51,13 @@ func TestOutcome(t *testing.T) {
 	report := aReport(t)
 	results := []engine.Result{
 		resultOf(t, "w1", answersResult, answers{"0": {Answers: 3, AboveZero: 2, Response: someResponses(3)}, "1": {Answers: 1}}),
-		resultOf(t, "w1", activityResult, &tally{Activity: Activity{Accidents: 1, Charges: 2}, Vehicles: 70, vehicles: 5}),
-		resultOf(t, "w1", skippedResult, skipped{}),
+		resultOf(t, "w1", activityResult, &tally{Activity: Activity{Accidents: 1, Charges: 2}, Vehicles: 70}),
+		resultOf(t, "w1", inputResult, fed{}),
 		resultOf(t, "w1", validationResult, (*validator.Report)(nil)),
 		resultOf(t, "w2", "of no interest", 17),
 		resultOf(t, "w2", answersResult, answers{"0": {Answers: 10, AboveZero: 1, Response: someResponses(10)}, "2": {Answers: 4}}),
 		resultOf(t, "w2", activityResult, &tally{Activity: Activity{NonZeroBalances: 3, BalanceTotal: -4, Unanswered: 5}}),
-		resultOf(t, "w2", skippedResult, skipped{Lines: 2, First: "in.dat:2"}),
+		resultOf(t, "w2", inputResult, fed{Reports: 9, Skipped: 2, First: "in.dat:2"}),
 		resultOf(t, "w2", validationResult, report),
 	}
 	o, err := outcomeOf(results)
@@ -74,8 +74,8 @@ func TestOutcome(t *testing.T) {
 		t.Errorf("answers %+v", a)
 	}
 	want := tally{Activity: Activity{Accidents: 1, Charges: 2, NonZeroBalances: 3, BalanceTotal: -4, Unanswered: 5}, Vehicles: 70}
-	if o.tally != want || o.skipped != (skipped{2, "in.dat:2"}) {
-		t.Errorf("%+v, %+v", o.tally, o.skipped)
+	if o.tally != want || o.fed != (fed{9, 2, "in.dat:2"}) {
+		t.Errorf("%+v, %+v", o.tally, o.fed)
 	}
 	if !reflect.DeepEqual(o.report, report) || o.report.String() != report.String() {
 		t.Errorf("the report came back as\n%v, was\n%v", o.report, report)

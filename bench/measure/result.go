@@ -21,9 +21,10 @@ type Measures struct {
 	AllocsPerTuple float64          `json:"allocs_per_tuple"`      // on the Go heaps
 	CPUPerTuple    float64          `json:"cpu_ns_per_tuple"`      // processor time of all processes, generator included
 	// LinkBytesPerTuple is what workers sent each other; 0 where the query ran in one process.
-	LinkBytesPerTuple float64 `json:"link_bytes_per_tuple"`
-	WarmMeasured      bool    `json:"warm_up_measured,omitempty"` // the run was too short to leave the warm-up out: see Part
-	Valid             bool    `json:"valid"`                      // every answer was checked and right
+	LinkBytesPerTuple float64      `json:"link_bytes_per_tuple"`
+	Checkpoints       *Checkpoints `json:"checkpoints,omitempty"`      // of runs that took some
+	WarmMeasured      bool         `json:"warm_up_measured,omitempty"` // the run was too short to leave the warm-up out: see Part
+	Valid             bool         `json:"valid"`                      // every answer was checked and right
 }
 
 // measuresOf is what was measured, as far as the job's counters say it.
@@ -31,7 +32,7 @@ func measuresOf(p *Part) Measures {
 	return Measures{
 		Tuples: p.Tuples, Seconds: p.Seconds, TuplesPerS: p.Rate(p.Tuples), HandledPerS: p.Rate(p.AllHandled), Handled: p.Handled,
 		StateBytes: p.StateBytes, RSSBytes: p.RSSBytes, AllocsPerTuple: p.PerTuple(float64(p.Mallocs)),
-		CPUPerTuple: p.PerTuple(float64(p.CPU)), LinkBytesPerTuple: p.PerTuple(float64(p.LinkBytes)), WarmMeasured: p.Whole,
+		CPUPerTuple: p.PerTuple(float64(p.CPU)), LinkBytesPerTuple: p.PerTuple(float64(p.LinkBytes)), Checkpoints: p.Checkpoints, WarmMeasured: p.Whole,
 	}
 }
 

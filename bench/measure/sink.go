@@ -1,11 +1,10 @@
 package measure
 
 import (
-	"sync"
+	"errors"
 	"time"
 
 	"github.com/fullspate/spate/engine"
-	"github.com/fullspate/spate/wire"
 )
 
 // collectors are the sink tasks of one process.
@@ -13,34 +12,28 @@ type collectors[P any, A comparable] struct {
 	benchmark *Benchmark[P, A]
 	params    Params[P]
 
-	mu  sync.Mutex
-	all []*collector[A] // guarded by mu
+	counts Counts[collector[A]]
 }
 
 // open makes a sink task's writer.
-func (cs *collectors[P, A]) open(engine.SinkPart) (engine.SinkWriter[A], error) {
+func (cs *collectors[P, A]) open(part engine.SinkPart) (engine.SinkWriter[A], error) {
 	b, p := cs.benchmark, &cs.params
 	c := &collector[A]{
 		due: b.Due, keep: p.Check, pace: p.Pace, from: int64(p.Warm) * 1000, to: int64(b.Seconds(p.Input)) * 1000,
 	}
 	if c.pace > 0 {
-		c.response = NewResponses()
+		c.Response = NewResponses()
 	}
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	cs.all = append(cs.all, c)
-	return c, nil
+	return Counting(cs.counts.Add(b.Sink, part, c), &c.counted), nil
 }
 
 // tell brings together what the sink tasks have, after they have ended.
 func (cs *collectors[P, A]) tell() (any, error) {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
 	var t told
 	var answers []A
-	for _, c := range cs.all {
+	for _, c := range cs.counts.All() {
 		answers = append(answers, c.answers...)
-		if err := t.merge(told{Count: c.count, Response: c.response}); err != nil {
+		if err := t.merge(told{Count: c.Count, Response: c.Response}); err != nil {
 			return nil, err
 		}
 	}
@@ -58,14 +51,20 @@ type collector[A comparable] struct {
 	keep     bool
 	pace     float64 // 0: nothing is timed
 	from, to int64   // ms: an answer is timed if from ≤ due < to
-	count    int64
 	answers  []A
-	response *Responses
+	counted
+	Volatile
+}
+
+// counted is what a sink task counts.
+type counted struct {
+	Count    int64      `json:"count"`
+	Response *Responses `json:"response,omitempty"` // nil without a pace
 }
 
 // Write takes an answer.
 func (c *collector[A]) Write(ctx *engine.Ctx, v *A) {
-	c.count++
+	c.Count++
 	if c.keep {
 		c.answers = append(c.answers, *v)
 	}
@@ -74,12 +73,14 @@ func (c *collector[A]) Write(ctx *engine.Ctx, v *A) {
 	}
 	if due := c.due(v); c.from <= due && due < c.to {
 		scheduled := time.Duration(float64(due) * float64(time.Millisecond) / c.pace)
-		c.response.Record(ctx.Elapsed() - scheduled)
+		c.Response.Record(ctx.Elapsed() - scheduled)
 	}
 }
 
-// Commit, Restore, Flush and Close have nothing to do: what was collected is not undone.
-func (c *collector[A]) Commit(wire.Time) ([]byte, error) { return nil, nil }
-func (c *collector[A]) Restore([]byte) error             { return nil }
-func (c *collector[A]) Flush() error                     { return nil }
-func (c *collector[A]) Close() error                     { return nil }
+// Restore fails where answers are kept: there may be more than a checkpoint should hold.
+func (c *collector[A]) Restore([]byte) error {
+	if c.keep {
+		return errors.New("the answers to be checked were in the memory of the run before: want a benchmark without validation, or one from the beginning")
+	}
+	return nil
+}

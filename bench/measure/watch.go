@@ -27,6 +27,8 @@ type Watch struct {
 	Look     func(Progress) // is called some four times a second or more, with Fraction as of this run; may be nil
 	// Done is the part of the input that is done at a logical time, 0…1; nil for that of Length.
 	Done func(s *engine.Stats, at time.Duration) float64
+	// Started is called once with the counters of the job as it begins; may be nil.
+	Started func(s engine.Stats)
 
 	job      engine.Running
 	began    mark // before the job did
@@ -71,6 +73,23 @@ type Part struct {
 	RSSBytes   int64         // of all processes, at most
 	Handled    map[string]int64
 	Workers    int // processes that ran the job; 0 if the calling one did
+	// Checkpoints are those of the whole run; nil if none were tried.
+	Checkpoints *Checkpoints
+}
+
+// Checkpoints is what taking checkpoints came to.
+type Checkpoints struct {
+	Taken     int64   `json:"taken"`
+	Failed    int64   `json:"failed"`      // each was tried again
+	Bytes     int64   `json:"bytes"`       // of those taken, as they were written
+	HeldMaxMS float64 `json:"held_max_ms"` // the longest that a loop was held up at once
+}
+
+func checkpointsOf(c *engine.Checkpoints) *Checkpoints {
+	if c.Taken+c.Failed == 0 {
+		return nil
+	}
+	return &Checkpoints{int64(c.Taken), int64(c.Failed), int64(c.Bytes), float64(c.SliceMax) / float64(time.Millisecond)}
 }
 
 // Rate is a count of the part per second of it.
@@ -101,6 +120,9 @@ func (w *Watch) Run(ctx context.Context, r engine.Runner, p engine.Program, para
 	w.last = w.began
 	if w.job, err = r.Start(ctx, p, text, cfg); err != nil {
 		return err
+	}
+	if w.Started != nil {
+		w.Started(w.job.Stats())
 	}
 	return w.follow()
 }
@@ -174,7 +196,7 @@ func (w *Watch) Measured() Part {
 	if w.warmed {
 		start = w.start
 	}
-	p := Part{Handled: make(map[string]int64)}
+	p := Part{Handled: make(map[string]int64), Checkpoints: checkpointsOf(&s.Checkpoints)}
 	if w.Warm <= 0 || start.tuples == end.tuples || start.at.Equal(w.began.at) {
 		p.Whole, start = w.Warm > 0, w.began
 		start.at = end.at.Add(-s.Elapsed)

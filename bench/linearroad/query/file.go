@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -18,6 +19,7 @@ type FileInput struct {
 	SkipBad bool          // count bad lines and go on: see format.Reader
 	Origin  time.Duration // after the HistorySpan of the history's rows
 
+	reports int64
 	skipped int64
 	first   *format.FieldError
 	loaded  Loaded
@@ -28,6 +30,26 @@ const (
 	tupleSplit   = 0
 	historySplit = 1
 )
+
+// Reports returns how many position reports this process read, after the job has ended. Like the other counts it includes what
+// an earlier run read, after which this one went on, unless that had come to the end of the file: see CountTuples.
+func (f *FileInput) Reports() int64 { return f.reports }
+
+// CountTuples reads all of the tuples for the counts alone.
+func (f *FileInput) CountTuples() error {
+	r, err := f.open(engine.Offset{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for r.fill(); len(r.tuples) > 0; r.fill() {
+		r.count(r.tuples)
+	}
+	if r.err != io.EOF {
+		return r.err
+	}
+	return nil
+}
 
 // Skipped returns how many lines this process passed over, and what was wrong with the first of them, after the job has
 // ended.
@@ -71,7 +93,9 @@ func (f *FileInput) open(at engine.Offset) (*fileReader, error) {
 	}
 	r := &fileReader{from: f, file: file, origin: f.Origin.Milliseconds()}
 	r.lines = format.NewReader(file, format.ReaderConfig{File: f.Path, SkipBad: f.SkipBad})
+	f.reports = 0
 	for r.passed+int64(len(r.tuples)) < at.Place {
+		r.count(r.tuples)
 		r.fill()
 		if len(r.tuples) == 0 {
 			file.Close()
@@ -79,7 +103,17 @@ func (f *FileInput) open(at engine.Offset) (*fileReader, error) {
 		}
 	}
 	r.next = int(at.Place - r.passed)
+	r.count(r.tuples[:r.next])
 	return r, nil
+}
+
+// count counts the position reports among tuples.
+func (r *fileReader) count(tuples []format.Tuple) {
+	for i := range tuples {
+		if tuples[i].Type == format.Position {
+			r.from.reports++
+		}
+	}
 }
 
 // fill reads the next second; at the end, and after an error, there are no tuples.
@@ -101,6 +135,7 @@ func (r *fileReader) Read(dst []engine.Record[format.Tuple]) (int, error) {
 	}
 	n := min(len(dst), len(r.tuples)-r.next)
 	all := int64(len(r.tuples))
+	r.count(r.tuples[r.next : r.next+n])
 	for i, t := range r.tuples[r.next : r.next+n] {
 		dst[i].Millis = r.origin + 1000*int64(t.Time) + 1000*int64(r.next+i)/all
 		dst[i].Value = t

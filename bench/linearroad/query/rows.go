@@ -51,6 +51,26 @@ func (f *FileInput) openRows(at engine.Offset) (*rowReader, error) {
 	return r, nil
 }
 
+// CountRows reads all of the history for its count alone.
+func (f *FileInput) CountRows() error {
+	r, err := f.openRows(engine.Offset{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var row history.Row
+	for {
+		switch err := r.rows.Next(&row); err {
+		case nil:
+			f.loaded.Rows++
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
 // rowReader reads a history file, all of it within HistorySpan of the number of its rows.
 type rowReader struct {
 	from   *FileInput

@@ -23,6 +23,7 @@ type benchLinearCommand struct {
 	Replicate bool   `help:"One expressway, repeated with other vehicles."`
 	HDR       string `name:"hdr" placeholder:"FILE" help:"Write the response times as an HdrHistogram log; needs --pace."`
 	engineFlags
+	checkpointFlags
 	profileFlags
 }
 
@@ -31,6 +32,8 @@ func (benchLinearCommand) Help() string {
 	return `Generates traffic, runs the query and validates the answers of at least 4 % of the expressways, in one process and without files.
 A first part of the traffic, a fifth and at most six minutes of it, warms up and is not measured.
 Only a run at --pace 1 is a rating, and has response times that mean anything to a driver.
+With --checkpoints the run shows what checkpoints cost: they go into a new folder there, which is removed afterwards. A benchmark
+does not go on from them.
 
 	spate bench lr
 	spate bench lr --xways 20 --from 170m --pace 1 --repeat 1 --hdr response.hlog
@@ -40,7 +43,7 @@ Only a run at --pace 1 is a rating, and has response times that mean anything to
 // Validate checks the flags.
 func (c *benchLinearCommand) Validate() error {
 	faults := []error{within("--xways", c.Xways, 1, format.XwayMax+1), fromTo(c.From, c.To), atLeast("--repeat", c.Repeat, 1),
-		c.engineFlags.check(), c.checkProfiles(&c.profileFlags),
+		c.engineFlags.check(), c.checkpointFlags.check(&c.whereFlags), c.checkProfiles(&c.profileFlags),
 		distinct([]named{{"--secret-file", c.Secret}}, append(c.profileFlags.files(), hdrFiles(c.HDR)...))}
 	if c.HDR != "" && c.Pace == 0 {
 		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
@@ -67,18 +70,7 @@ func (c *benchLinearCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	at, err := c.open(ctx, out, c.loops(), 0)
-	if err != nil {
-		return errors.Join(err, finishHDR(hdr, err))
-	}
-	config.Runner = at.runner
-	o, err := c.observe(out, "bench lr", c.Pace)
-	if err != nil {
-		return at.close(errors.Join(err, finishHDR(hdr, err)))
-	}
-	config.Progress = o.progress
-	r, err := linearroad.Run(ctx, config)
-	err = at.close(o.stop(err))
+	r, err := c.run(ctx, out, config)
 	if r == nil || len(r.Runs) == 0 {
 		return finishHDR(hdr, err)
 	}
@@ -86,6 +78,26 @@ func (c *benchLinearCommand) Run(ctx context.Context, out *output) error {
 		err = errors.Join(err, finishHDR(hdr, r.WriteHDR(hdr)))
 	}
 	return errors.Join(err, c.print(out, r))
+}
+
+// run runs it where the flags say, and looks at it.
+func (c *benchLinearCommand) run(ctx context.Context, out *output, config linearroad.Config) (*linearroad.Result, error) {
+	at, err := c.open(ctx, out, c.loops(), 0)
+	if err != nil {
+		return nil, err
+	}
+	config.Runner = at.runner
+	end, err := c.configureAnew(&config.Engine, out)
+	if err != nil {
+		return nil, at.close(err)
+	}
+	o, err := c.observe(out, "bench lr", c.Pace)
+	if err != nil {
+		return nil, at.close(end(err))
+	}
+	config.Progress = o.progress
+	r, err := linearroad.Run(ctx, config)
+	return r, at.close(end(o.stop(err)))
 }
 
 // createHDR opens the latency log before the run, so that a name that can't be written is known at once. Without a name
@@ -190,6 +202,7 @@ func (l *linearResult) text(w io.Writer, r *linearroad.Result) error {
 		report.Bytes(l.StateBytes), l.StatePerCar, report.Count(l.Vehicles), report.Bytes(l.RSSBytes))
 	fmt.Fprintf(w, "allocations  %s per report\n", report.Number(l.AllocsPerRep))
 	writeLinks(w, l.Workers, l.LinkBytesPerRep, "report")
+	writeCheckpoints(w, l.Checkpoints)
 	fmt.Fprintf(w, "validated    %d of %d expressways, %s\n", l.Validated, l.Xways, verdict(l.Valid))
 	return writeFaults(w, r.Validations)
 }

@@ -19,11 +19,12 @@ type measuredFlags struct {
 	Repeat int    `default:"${repeat}" placeholder:"K" help:"Number of runs, for median and spread (default: ${repeat})."`
 	HDR    string `name:"hdr" placeholder:"FILE" help:"Write the response times as an HdrHistogram log; needs --pace."`
 	engineFlags
+	checkpointFlags
 	profileFlags
 }
 
 func (f *measuredFlags) check() error {
-	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkProfiles(&f.profileFlags),
+	faults := []error{atLeast("--repeat", f.Repeat, 1), f.engineFlags.check(), f.checkpointFlags.check(&f.whereFlags), f.checkProfiles(&f.profileFlags),
 		distinct([]named{{"--secret-file", f.Secret}}, append(f.profileFlags.files(), hdrFiles(f.HDR)...))}
 	if f.HDR != "" && f.Pace == 0 {
 		faults = append(faults, errors.New("--hdr needs --pace: a run as fast as possible has no response times"))
@@ -51,18 +52,7 @@ func (f *measuredFlags) perform(ctx context.Context, out *output, m measured) er
 	if err != nil {
 		return err
 	}
-	at, err := f.open(ctx, out, f.loops(), 0)
-	if err != nil {
-		return errors.Join(err, finishHDR(hdr, err))
-	}
-	m.settings.Runner = at.runner
-	o, err := f.observe(out, "bench "+m.name, f.Pace)
-	if err != nil {
-		return at.close(errors.Join(err, finishHDR(hdr, err)))
-	}
-	m.settings.Progress = o.progress
-	r, err := m.run(ctx, m.settings)
-	err = at.close(o.stop(err))
+	r, err := f.measure(ctx, out, &m)
 	if r == nil || len(r.Runs) == 0 {
 		return finishHDR(hdr, err)
 	}
@@ -77,6 +67,26 @@ func (f *measuredFlags) perform(ctx context.Context, out *output, m measured) er
 		return errWrong
 	}
 	return err
+}
+
+// measure runs the benchmark where the flags say, and looks at it.
+func (f *measuredFlags) measure(ctx context.Context, out *output, m *measured) (*measure.Result, error) {
+	at, err := f.open(ctx, out, f.loops(), 0)
+	if err != nil {
+		return nil, err
+	}
+	m.settings.Runner = at.runner
+	end, err := f.configureAnew(&m.settings.Engine, out)
+	if err != nil {
+		return nil, at.close(err)
+	}
+	o, err := f.observe(out, "bench "+m.name, f.Pace)
+	if err != nil {
+		return nil, at.close(end(err))
+	}
+	m.settings.Progress = o.progress
+	r, err := m.run(ctx, m.settings)
+	return r, at.close(end(o.stop(err)))
 }
 
 // measuredResult is the result of such a benchmark in JSON. The measures are those of the run with the median rate.
@@ -126,6 +136,7 @@ func (m *measuredResult) text(w io.Writer) error {
 	fmt.Fprintf(w, "memory       state %s, process %s\n", report.Bytes(m.StateBytes), report.Bytes(m.RSSBytes))
 	fmt.Fprintf(w, "allocations  %s per tuple\n", report.Number(m.AllocsPerTuple))
 	writeLinks(w, m.Workers, m.LinkBytesPerTuple, "tuple")
+	writeCheckpoints(w, m.Checkpoints)
 	for i := range m.Checks {
 		fmt.Fprintf(w, "validated    %v\n", &m.Checks[i])
 	}
@@ -143,6 +154,7 @@ type wordcountCommand struct {
 // Help shows examples.
 func (wordcountCommand) Help() string {
 	return `Counts how often each word occurs in every 30 seconds of a stream of text fragments of 140 bytes, and checks every count.
+With --checkpoints it shows what they cost: they go into a new folder there, which is removed afterwards.
 
 	spate bench wordcount
 	spate bench wordcount --rate 5000 --seconds 60 --pace 1 --repeat 1`
@@ -188,6 +200,7 @@ type topkCommand struct {
 // Help shows examples.
 func (topkCommand) Help() string {
 	return `Ranks the language versions of an encyclopedia by their page views in every 30 seconds, and checks every ranking.
+With --checkpoints it shows what they cost: they go into a new folder there, which is removed afterwards.
 
 	spate bench topk
 	spate bench topk --rate 50000 --seconds 60 --pace 1 --repeat 1`

@@ -18,6 +18,7 @@ import (
 	"github.com/fullspate/spate/bench/wordcount"
 	"github.com/fullspate/spate/engine/cluster"
 	"github.com/fullspate/spate/engine/coordinator/api"
+	"github.com/fullspate/spate/ft"
 )
 
 // Exit codes.
@@ -128,6 +129,8 @@ func defaults() kong.Vars {
 		"to":     strconv.Itoa(linear.To),
 		"seed":   strconv.FormatUint(linear.Seed, 10),
 		"repeat": strconv.Itoa(linear.Repeat),
+
+		"checkpoint_interval": ft.IntervalDefault.String(),
 
 		"local_heartbeats": cluster.LocalHeartbeatTimeout.String(),
 		"http":             api.AddrDefault,

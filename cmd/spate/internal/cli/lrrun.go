@@ -21,6 +21,7 @@ type runCommand struct {
 	SkipBad bool     `help:"Count bad lines and go on: those that are no tuples, and those whose time is before the one of a line before, or after that of most of the ${lookahead} lines behind it."`
 	Memory  byteSize `placeholder:"BYTES" help:"Bound on state and logs, such as 4GiB; a run that needs more fails (default: none)."`
 	engineFlags
+	checkpointFlags
 	profileFlags
 }
 
@@ -29,14 +30,18 @@ func (runCommand) Help() string {
 	return `Answers every tuple of a file. Writes tolls.csv, accidents.csv, balances.csv and expenditures.csv, each in order of input,
 and summary.json. Workers open the files themselves: they run on this machine, or share its file system.
 
+With --checkpoints a run that was interrupted or killed goes on where it was when it is started again with the same flags, and in
+the end has written what one run writes.
+
 	spate lr run --input traffic.dat --history history.csv --out results
+	spate lr run --input traffic.dat --out results --checkpoints checkpoints --checkpoint-interval 1s
 	spate lr run --input traffic.dat --out results --pace 20 --loops 1 --rules official`
 }
 
 // Validate checks the flags.
 func (c *runCommand) Validate() error {
 	return errors.Join(needs("--input", c.Input), needs("--out", c.Out), c.engineFlags.check(),
-		c.checkProfiles(&c.profileFlags), distinct(c.read(), append(c.written(), c.profileFlags.files()...)))
+		c.checkpointFlags.check(&c.whereFlags), c.apart("--out", c.Out), c.checkProfiles(&c.profileFlags), distinct(c.read(), append(c.written(), c.profileFlags.files()...)))
 }
 
 // Run runs the query.
@@ -50,7 +55,9 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err := config.Validate(); err != nil {
 		return usageError{err}
 	}
-	if err := removeOld(c.written()); err != nil {
+	c.configure(&config.Engine, out)
+	config.Resumed = func(second int) { fmt.Fprintf(out.Stderr, "spate: going on at second %d of the input\n", second) }
+	if err := removeOld(c.stale()); err != nil {
 		return err
 	}
 	at, err := c.open(ctx, out, c.loops(), c.Memory)
@@ -86,6 +93,15 @@ func (c *runCommand) written() []named {
 	return files
 }
 
+// stale returns the files of an earlier run that go before this one begins. Answers may be needed to go on behind them: with
+// checkpoints whoever writes them removes them, once it is known that nobody else does.
+func (c *runCommand) stale() []named {
+	if c.Checkpoints != "" {
+		return c.written()[:1]
+	}
+	return c.written()
+}
+
 // writeHistory prints what loading the history took.
 func writeHistory(w io.Writer, s *linearroad.Summary) {
 	if s.HistoryRows == 0 {
@@ -101,6 +117,14 @@ func writeHistory(w io.Writer, s *linearroad.Summary) {
 	}
 }
 
+// howToGoOn says how to go on after an interruption.
+func (c *runCommand) howToGoOn() string {
+	if c.Checkpoints == "" {
+		return ""
+	}
+	return ": the same command goes on from the last checkpoints"
+}
+
 func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
 	fmt.Fprintf(w, "%s: %s position reports in %s, %s/s, %s, %s rules\n",
 		c.Input, report.Count(s.Reports), report.Seconds(s.Seconds), report.Number(s.ReportsPerS), places(s.Workers, s.Loops), s.Rules)
@@ -108,11 +132,15 @@ func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
 	writeAnswers(w, &s.Performance)
 	writeLinks(w, s.Workers, s.LinkBytesPerRep, "report")
 	writeResponses(w, "type ", s.ResponseMS)
+	writeCheckpoints(w, s.Checkpoints)
+	if s.ResumedAt != nil {
+		fmt.Fprintf(w, "resumed      at second %d of the input: counts and response times are of all parts of the run, the rest of the last one\n", *s.ResumedAt)
+	}
 	if s.Skipped > 0 {
 		fmt.Fprintf(w, "skipped      %s bad lines; the first: %s\n", report.Count(s.Skipped), s.FirstSkipped)
 	}
 	if s.Interrupted {
-		fmt.Fprintln(w, "INTERRUPTED  the input was not read to its end")
+		fmt.Fprintf(w, "INTERRUPTED  the input was not read to its end%s\n", c.howToGoOn())
 	}
 	_, err := fmt.Fprintf(w, "written      %s\n", c.Out)
 	return err
