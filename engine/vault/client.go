@@ -91,6 +91,14 @@ func (c *Client) begin(ctx context.Context) (_ context.Context, end func(), err 
 	return ctx, func() { release(); cancel(nil); c.active.Done() }, nil
 }
 
+// ended is why a call has ended early, nil if it has not.
+func (c *Client) ended(ctx context.Context) error {
+	if c.ctx.Err() != nil { // of which ctx may not have heard yet
+		return ErrStopped
+	}
+	return context.Cause(ctx)
+}
+
 // holder is a vault, wherever it is.
 type holder interface {
 	put(ctx context.Context, job string, k checkpoint.Kept) error
@@ -167,8 +175,8 @@ func (c *Client) Newest(ctx context.Context, job string, from []control.Host, id
 		failed = append(failed, &HostError{f.host, fmt.Errorf("checkpoint %d: %w", f.info.Generation, err)})
 	}
 	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("newest checkpoint of %v: %w", id, context.Cause(ctx))
+	case c.ended(ctx) != nil:
+		return nil, fmt.Errorf("newest checkpoint of %v: %w", id, c.ended(ctx))
 	case len(failed) > 0:
 		return nil, &IncompleteError{id, failed}
 	}

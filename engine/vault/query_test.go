@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,5 +90,29 @@ func TestFaults(t *testing.T) {
 	}
 	if err := faultIn("200 OK", []byte("<html>")); err == nil {
 		t.Error("what is no fault is none")
+	}
+}
+
+// TestReceive reads bodies that end on and around the end of blocks.
+func TestReceive(t *testing.T) {
+	for _, size := range []int{0, 1, blockBytes - 1, blockBytes, blockBytes + 1, 3*blockBytes + 7} {
+		want := bytes.Repeat([]byte("spate"), size/5+1)[:size]
+		for _, trust := range []int64{10, blockBytes + 3, 1 << 20} {
+			blocks := 0
+			got, err := receive(bytes.NewReader(append(want, "more"...)), int64(size), trust, func() error { blocks++; return nil })
+			if err != nil || !bytes.Equal(got, want) || blocks < (size+blockBytes-1)/blockBytes {
+				t.Errorf("%d bytes: %d in %d blocks, %v", size, len(got), blocks, err)
+			}
+		}
+		if _, err := receive(bytes.NewReader(want), int64(size)+1, 10, func() error { return nil }); err == nil {
+			t.Errorf("%d bytes of %d: no error", size, size+1)
+		}
+		var out bytes.Buffer
+		if err := send(&out, want, func() error { return nil }); err != nil || !bytes.Equal(out.Bytes(), want) {
+			t.Errorf("%d bytes sent: %v", size, err)
+		}
+	}
+	if _, err := receive(bytes.NewReader([]byte("short")), 1<<60, 10, func() error { return nil }); err == nil {
+		t.Error("much was announced, and little came: no error")
 	}
 }

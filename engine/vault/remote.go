@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -159,10 +160,10 @@ func (h remote) do(ctx context.Context, req *http.Request, read func(*http.Respo
 	if err == nil {
 		err = answered(res, read)
 	}
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err != nil {
+		return cmp.Or(h.c.ended(ctx), err)
 	}
-	return err
+	return nil
 }
 
 // exchange sends a request and returns the head of the answer. A connection that was kept may have ended at the other end
@@ -181,7 +182,7 @@ func (h remote) exchange(ctx context.Context, req *http.Request) (*http.Response
 			r.Body = body
 		}
 		res, err := h.c.transport.RoundTrip(r)
-		if err == nil || !kept || ctx.Err() != nil {
+		if err == nil || !kept || h.c.ended(ctx) != nil {
 			return res, err
 		}
 	}
@@ -230,7 +231,7 @@ func (w *watched) body(res *http.Response, most int64) ([]byte, error) {
 	if res.ContentLength < 0 || res.ContentLength > most {
 		return nil, fmt.Errorf("an answer of %d bytes, want 0 to %d", res.ContentLength, most)
 	}
-	return receive(res.Body, res.ContentLength, w.moved)
+	return receive(res.Body, res.ContentLength, trustBytes, w.moved)
 }
 
 // upload is a body that leaves no faster than is allowed.

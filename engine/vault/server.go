@@ -164,7 +164,7 @@ func (v *Vault) arrive(x *exchange) ([]byte, error) {
 		return nil, &ft.BudgetError{Task: x.query.task, Bytes: length, Used: v.budget.Used(), Budget: v.budget.Most()}
 	}
 	defer v.budget.Take(-length)
-	b, err := receive(x.r.Body, length, x.toRead)
+	b, err := receive(x.r.Body, length, trustBytes, x.toRead)
 	if err == nil {
 		err = x.ctl.SetReadDeadline(time.Time{})
 	}
