@@ -135,6 +135,10 @@ func (f *engineFlags) checkProfiles(p *profileFlags) error {
 
 // config returns what the flags say to the engine.
 func (f *engineFlags) config(p *profileFlags, memory byteSize) engine.Config {
-	return engine.Config{Loops: f.loops(), Parallelism: f.Parallelism, Pace: f.Pace, Memory: int64(memory),
+	c := engine.Config{Loops: f.loops(), Parallelism: f.Parallelism, Pace: f.Pace, Memory: int64(memory),
 		ProfileLabels: p.Pprof != "" || p.CPUProfile != ""}
+	if f.recovers() {
+		c.Recovery, c.Replicas = engine.StateManagement, f.Replicas
+	}
+	return c
 }

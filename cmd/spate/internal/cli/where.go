@@ -22,7 +22,9 @@ import (
 type whereFlags struct {
 	Workers          int           `placeholder:"N" group:"Workers" help:"Run on N worker processes, started for the purpose and ended afterwards (default: in this process)."`
 	Network          string        `default:"tcp" enum:"tcp,unix" placeholder:"tcp|unix" group:"Workers" help:"What data goes over between them (default: tcp)."`
-	HeartbeatTimeout time.Duration `placeholder:"D" group:"Workers" help:"After how long a silent one of them is lost, and the run with it (default: ${local_heartbeats})."`
+	HeartbeatTimeout time.Duration `placeholder:"D" group:"Workers" help:"After how long a silent one of them is lost (default: ${local_heartbeats})."`
+	Recovery         string        `default:"none" enum:"none,sm" placeholder:"none|sm" group:"Workers" help:"What becomes of a run that loses a worker: none, it fails; sm, state management: other workers bring back what it had from checkpoints that they keep of each other's tasks, and those of --workers that end are replaced (default: none)."`
+	Replicas         int           `default:"1" placeholder:"N" group:"Workers" help:"How many other workers keep each checkpoint: as many as may be lost at once (default: 1)."`
 	Join             string        `placeholder:"ADDR" group:"Workers" help:"Run on the cluster whose coordinator serves HTTP at ADDR, such as localhost:7078."`
 	Secret           string        `name:"secret-file" placeholder:"FILE" group:"Workers" help:"File with the secret of that cluster (default: the environment's SPATE_SECRET)."`
 }
@@ -41,11 +43,23 @@ func (f *whereFlags) check() error {
 	if err := (coordinator.Timing{HeartbeatTimeout: f.HeartbeatTimeout}).Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("--heartbeat-timeout: %w", err))
 	}
+	if f.Recovery != "none" && f.Workers == 0 && f.Join == "" {
+		faults = append(faults, errors.New("--recovery is for workers: want --workers or --join with it; a run in this process has --checkpoints"))
+	}
+	if f.Replicas < 1 || f.Replicas > cluster.LocalWorkersMax {
+		faults = append(faults, fmt.Errorf("--replicas is %d, want 1…%d", f.Replicas, cluster.LocalWorkersMax))
+	}
+	if f.Replicas > 1 && f.Recovery == "none" {
+		faults = append(faults, errors.New("--replicas is for --recovery sm: without checkpoints there is nothing to keep"))
+	}
 	if f.Secret != "" && f.Join == "" {
 		faults = append(faults, errors.New("--secret-file is for --join: a cluster that is started for a run has a secret of its own"))
 	}
 	return errors.Join(faults...)
 }
+
+// recovers says whether a run outlives its workers.
+func (f *whereFlags) recovers() bool { return f.Recovery == string(engine.StateManagement) }
 
 // place is where a query runs. It is to be closed.
 type place struct {
@@ -71,7 +85,7 @@ func (f *whereFlags) open(ctx context.Context, out *output, loops int, memory by
 			loops = max(1, runtime.GOMAXPROCS(0)/f.Workers)
 		}
 		local, err := cluster.StartLocal(ctx, cluster.LocalConfig{
-			Workers: f.Workers, Loops: loops, Network: f.Network, Memory: int64(memory), HeartbeatTimeout: f.HeartbeatTimeout,
+			Workers: f.Workers, Loops: loops, Network: f.Network, Memory: int64(memory), HeartbeatTimeout: f.HeartbeatTimeout, Respawn: f.recovers(),
 			Programs: bench.Programs(), Build: thisBuild(), Output: out.Stderr, Logger: out.errors(),
 		})
 		if err != nil {
