@@ -136,7 +136,7 @@ func (v *Vault) servePut(x *exchange) error {
 	if q.generation == 0 {
 		return badRequest("no generation: want that of the checkpoint")
 	}
-	if _, err := v.admit(x.job, q.task, x.from()); err != nil { // before its bytes are sent for
+	if err := v.admit(x.job, q.task, x.from()); err != nil { // before its bytes are sent for
 		return err
 	}
 	encoded, err := v.arrive(x)

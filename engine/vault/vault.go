@@ -136,25 +136,26 @@ func (v *Vault) job(name string) *job {
 	return v.jobs[name]
 }
 
-// admit finds the job of a checkpoint that somebody wants to put, if he may.
-func (v *Vault) admit(name string, id ft.TaskID, from uint64) (*job, error) {
+// admit says whether an incarnation may put checkpoints of a task of a job now.
+func (v *Vault) admit(name string, id ft.TaskID, from uint64) error {
 	j := v.job(name)
 	if j == nil {
-		return nil, &UnknownError{Job: name, Task: id}
+		return &UnknownError{Job: name, Task: id}
 	}
-	return j, j.admit(id, from)
+	return j.admit(id, from)
 }
 
 // put takes a checkpoint from an incarnation.
 func (v *Vault) put(ctx context.Context, name string, from uint64, k checkpoint.Kept) error {
-	j, err := v.admit(name, k.Task, from)
-	if err == nil {
-		err = j.put(ctx, from, k)
+	j := v.job(name)
+	if j == nil {
+		return &UnknownError{Job: name, Task: k.Task}
 	}
-	if err == nil {
-		v.folder.add(j, k.Task)
+	if err := j.put(ctx, from, k); err != nil {
+		return err
 	}
-	return err
+	v.folder.add(j, k.Task)
+	return nil
 }
 
 // list tells what of a task can be had. Of a job that is not open there is nothing.
