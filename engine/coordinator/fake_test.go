@@ -3,6 +3,7 @@ package coordinator
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fullspate/spate/engine"
@@ -45,6 +46,7 @@ type fakeWorker struct {
 	over        string // why it was to end, or was refused
 
 	refuse func() bool // whether it is unable to deploy
+	slow   func() bool // whether it takes its time to do what an order wants: see ready
 	stale  int         // messages of older coordinators
 	seen   func(*fakePart, control.Message)
 }
@@ -55,6 +57,20 @@ type fakePart struct {
 	phase  control.Phase
 	how    control.How
 	ended  *control.Ended
+	busy   bool // with what the order wants
+}
+
+// tasks are those that the part has by its order, as unit/index.
+func (p *fakePart) tasks(w *fakeWorker) (list []string) {
+	self := slices.IndexFunc(p.deploy.Workers, func(h control.Host) bool { return h.Worker == w.id && h.Incarnation == w.incarnation })
+	for u, unit := range p.deploy.Place {
+		for i, slot := range unit {
+			if p.deploy.Slots[slot].Worker == self {
+				list = append(list, fmt.Sprintf("%d/%d", u, i))
+			}
+		}
+	}
+	return list
 }
 
 func (w *fakeWorker) register() *control.Register {
@@ -112,16 +128,47 @@ func (w *fakeWorker) registered(m *control.Registered) {
 }
 
 func (w *fakeWorker) deploy(m *control.Deploy) {
-	if old := w.parts[m.Job]; old == nil || old.deploy.Epoch < m.Epoch {
+	old := w.parts[m.Job]
+	switch {
+	case old == nil:
 		if w.refuse != nil && w.refuse() {
 			w.say(&control.Deployed{Job: m.Job, Epoch: m.Epoch, Error: &control.Failure{Message: "no memory"}})
 			return
 		}
-		w.parts[m.Job] = &fakePart{deploy: *m, phase: control.PhaseDeployed}
+		w.parts[m.Job] = &fakePart{deploy: *m, phase: control.PhaseDeployed, busy: w.slow != nil && w.slow()}
+	case old.deploy.Epoch < m.Epoch && m.Recovers:
+		w.goOn(old, m)
 	}
-	if w.part(m.Job, m.Epoch, m) != nil {
-		w.say(&control.Deployed{Job: m.Job, Epoch: m.Epoch})
+	if p := w.part(m.Job, m.Epoch, m); p != nil && !p.busy {
+		w.ready(p)
 	}
+}
+
+// goOn takes up an order that carries a part on.
+func (w *fakeWorker) goOn(p *fakePart, m *control.Deploy) {
+	had := p.tasks(w)
+	p.deploy, p.busy = *m, w.slow != nil && w.slow()
+	if p.phase != control.PhaseEnded {
+		return
+	}
+	p.busy = false
+	if p.ended.Error == nil && len(p.tasks(w)) > len(had) {
+		p.phase, p.ended = control.PhaseRunning, nil
+		return
+	}
+	again := *p.ended
+	again.Epoch = m.Epoch
+	p.ended = &again
+}
+
+// ready says that a part is as its order wants it, or that it has ended.
+func (w *fakeWorker) ready(p *fakePart) {
+	p.busy = false
+	if p.phase == control.PhaseEnded {
+		w.say(p.ended)
+		return
+	}
+	w.say(&control.Deployed{Job: p.deploy.Job, Epoch: p.deploy.Epoch})
 }
 
 func (w *fakeWorker) endEarly(m *control.End) {

@@ -70,6 +70,7 @@ type part struct {
 	started bool      // Start has been sent
 	told    time.Time // the newest order, last
 	ended   *control.Ended
+	endedBy uint64    // epoch under which the worker has it since: an order may still have been on its way
 	at      time.Time // when it ended
 
 	last, before report                // the last two
@@ -250,14 +251,18 @@ func (m *Machine) ended(now time.Time, w *member, e *control.Ended) {
 		m.tell(w, &control.Release{Coordinator: m.epoch, Job: e.Job, Epoch: e.Epoch})
 		return
 	}
-	if p.over() || !j.counts(e) {
-		return // said before, or it is too soon
+	switch {
+	case p.over(): // said before
+		p.endedBy = max(p.endedBy, e.Epoch)
+		return
+	case !j.counts(e):
+		return
 	}
 	for i := range e.Results {
 		e.Results[i].Worker = w.id
 	}
 	m.append(Record{Part: &PartRecord{Part: p.index, Ended: e, At: now}})
-	p.phase, p.ended, p.at = partEnded, e, now
+	p.end(e, now)
 	took := now.Sub(j.begun)
 	if j.begun.IsZero() {
 		took = 0
@@ -268,6 +273,11 @@ func (m *Machine) ended(now time.Time, w *member, e *control.Ended) {
 	}
 	m.recovered(now, j)
 	m.settle(now, j)
+}
+
+// end notes how the part has ended.
+func (p *part) end(e *control.Ended, at time.Time) {
+	p.phase, p.ended, p.endedBy, p.at = partEnded, e, e.Epoch, at
 }
 
 // counts says whether an end of a part is one. The worker that has ended its part by an older order, and did so well, may be
@@ -331,7 +341,7 @@ func (m *Machine) finish(now time.Time, j *job) {
 	m.append(Record{End: j.endRecord()})
 	for _, p := range j.parts {
 		if w := m.host(p); w != nil && p.ended != nil {
-			m.tell(w, &control.Release{Coordinator: m.epoch, Job: j.id, Epoch: p.ended.Epoch})
+			m.tell(w, &control.Release{Coordinator: m.epoch, Job: j.id, Epoch: p.endedBy})
 		}
 	}
 	j.close()

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/fullspate/spate/engine/control"
 )
 
 // settle lets everything come to an end, then looks at what has become of it.
@@ -56,8 +59,12 @@ func (w *world) judge(id string) {
 		w.t.Errorf("job %s has not ended: it is %s, %+v", id, j.State, j.Parts)
 	case j.State == Failed && (j.Failure == nil || j.Failure.Message == ""):
 		w.t.Errorf("job %s failed without a reason", id)
-	case j.State == Failed && w.faults.kills == 0 && w.faults.stalls == 0 && w.faults.errors == 0:
+	case j.State == Failed && w.faults.recovers && w.faults.patient && w.faults.errors == 0 && !j.Begun.IsZero() && w.hasSpare(j):
+		w.t.Errorf("job %s failed though all its losses could be made good: %v", id, j.Failure)
+	case j.State == Failed && w.faults.kills == 0 && w.faults.stalls == 0 && w.faults.links == 0 && w.faults.errors == 0:
 		w.t.Errorf("job %s failed though nothing has happened to it: %v", id, j.Failure)
+	case j.State == Failed && strings.Contains(j.Failure.Message, "have not taken that up"):
+		w.t.Errorf("job %s failed since its workers wait for something: %v", id, j.Failure)
 	case j.State == Cancelled && !w.cancelled[id]:
 		w.t.Errorf("job %s was cancelled though nobody had asked for that", id)
 	}
@@ -65,25 +72,105 @@ func (w *world) judge(id string) {
 	if j.State != Completed {
 		return
 	}
-	for _, p := range j.Parts {
-		key := fmt.Sprintf("%s@%d of %x", id, j.Epoch, p.Incarnation)
-		if n := w.natural[key]; n != 1 {
-			w.t.Errorf("job %s is completed, but its part on %s ended %d times by itself", id, p.Worker, n)
+	w.judgeTasks(id, j)
+}
+
+// hasSpare says whether there is a worker that has had no part in the job, and could have been given one.
+func (w *world) hasSpare(j JobInfo) bool {
+	return slices.ContainsFunc(w.workers, func(n *node) bool {
+		return !slices.ContainsFunc(j.Parts, func(p PartInfo) bool { return p.Incarnation == n.incarnation })
+	})
+}
+
+// judgeTasks looks whether in a job that is completed every task has run to its end in the one part where it is last.
+func (w *world) judgeTasks(id string, j JobInfo) {
+	own := make([][]string, len(j.Parts))
+	d := w.m.job(id).deploy
+	for u, unit := range d.Place {
+		for i, slot := range unit {
+			part := d.Slots[slot].Worker
+			own[part] = append(own[part], fmt.Sprintf("%d/%d", u, i))
 		}
 	}
-	if len(j.Results) != len(j.Parts) {
-		w.t.Errorf("job %s has %d results of %d workers", id, len(j.Results), len(j.Parts))
+	results := 0
+	for i, p := range j.Parts {
+		switch {
+		case p.Phase == "ended":
+			results++
+			if got, want := w.natural[partKey(id, p.Incarnation)], fmt.Sprint(own[i]); got != want {
+				w.t.Errorf("job %s is completed, but its part on %s ended with tasks %s, want %s", id, p.Worker, got, want)
+			}
+		case p.Phase != "lost" || len(own[i]) > 0:
+			w.t.Errorf("job %s is completed, but its part on %s is %s with tasks %v", id, p.Worker, p.Phase, own[i])
+		}
+	}
+	if len(j.Results) != results {
+		w.t.Errorf("job %s has %d results of %d parts", id, len(j.Results), results)
+	}
+}
+
+// audit looks at what is sent: no part that goes on is given up or released, and no order moves a task that is not lost.
+func (w *world) audit(s Send) {
+	switch m := s.Message.(type) {
+	case *control.End:
+		if p, j := w.liveAt(s.Conn, m.Job); p != nil && m.How == control.Abort && j.ending != control.Abort {
+			w.t.Errorf("job %s goes on, and its part on %s is told to abort", m.Job, p.host.Worker)
+		}
+	case *control.Release:
+		if p, _ := w.liveAt(s.Conn, m.Job); p != nil {
+			w.t.Errorf("job %s goes on, and its part on %s is released", m.Job, p.host.Worker)
+		}
+	case *control.Deploy:
+		w.auditOrder(m)
+	}
+}
+
+// liveAt is the part that a worker has of a job that goes on.
+func (w *world) liveAt(c ConnID, id string) (*part, *job) {
+	n, j := w.m.at(c), w.m.job(id)
+	if n == nil || j == nil || j.over() {
+		return nil, nil
+	}
+	if p := j.part(n.id, n.incarnation); p != nil && !p.over() {
+		return p, j
+	}
+	return nil, nil
+}
+
+// auditOrder compares an order with the one before.
+func (w *world) auditOrder(m *control.Deploy) {
+	old := w.orders[m.Job]
+	w.orders[m.Job] = m
+	switch {
+	case old == nil:
+		return
+	case m.Epoch < old.Epoch:
+		w.t.Errorf("job %s is ordered with epoch %d after %d", m.Job, m.Epoch, old.Epoch)
+		return
+	case !slices.Equal(old.Workers, m.Workers[:len(old.Workers)]) || !slices.Equal(old.Slots, m.Slots[:len(old.Slots)]):
+		w.t.Errorf("job %s: workers %v and slots %v become %v and %v", m.Job, old.Workers, old.Slots, m.Workers, m.Slots)
+	}
+	for u, unit := range m.Place {
+		for i, slot := range unit {
+			from, to := old.Slots[old.Place[u][i]].Worker, m.Slots[slot].Worker
+			if slot != old.Place[u][i] && (m.Epoch == old.Epoch || !slices.Contains(m.Gone, from)) || slices.Contains(m.Gone, to) {
+				w.t.Errorf("job %s: task %d/%d goes from worker %d to %d, gone are %v", m.Job, u, i, from, to, m.Gone)
+			}
+		}
 	}
 }
 
 // judgeEvents looks at what the events of a job tell.
 func (w *world) judgeEvents(j JobInfo) {
-	ended := map[string]int{}
+	ended, parts := map[string]int{}, map[string]int{}
+	for _, p := range j.Parts {
+		parts[p.Worker]++
+	}
 	for _, e := range j.Events {
 		switch e.Kind {
 		case PartEnded:
-			if ended[e.Worker]++; ended[e.Worker] > 1 {
-				w.t.Errorf("the part of job %s on %s ended twice", j.ID, e.Worker)
+			if ended[e.Worker]++; ended[e.Worker] > parts[e.Worker] {
+				w.t.Errorf("the part of job %s on %s ended %d times", j.ID, e.Worker, ended[e.Worker])
 			}
 		case JobFailing:
 			if took := j.Ended.Sub(e.At); took >= worldTiming.AbortTimeout && w.life == 1 {
@@ -114,7 +201,7 @@ func known(m *Machine, id string) string {
 		return err.Error()
 	}
 	for i := range j.Parts {
-		if j.Parts[i].Phase == "lost" {
+		if m.job(id).parts[i].ended == nil {
 			j.Parts[i].Reported = time.Time{}
 		}
 	}

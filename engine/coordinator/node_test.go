@@ -28,9 +28,13 @@ func (w *world) addWorker(id string) {
 	n.say = func(m control.Message) {
 		if n.link != nil {
 			w.send(n.link, true, m)
+			if _, registers := m.(*control.Register); !registers && w.rng.Float64() < w.faults.repeats {
+				w.send(n.link, true, m)
+			}
 		}
 	}
 	n.refuse = func() bool { return !w.calm && w.rng.Float64() < w.faults.errors }
+	n.slow = func() bool { return w.faults.recovers && w.rng.IntN(3) == 0 }
 	n.seen = func(p *fakePart, m control.Message) { w.check(n, p, m) }
 	w.workers = append(w.workers, n)
 	w.after(w.within(20*time.Millisecond), func() { w.connect(n) })
@@ -127,6 +131,9 @@ func (w *world) beat(n *node) {
 	for _, id := range sortedKeys(n.parts) {
 		p := n.parts[id]
 		h.Jobs = append(h.Jobs, control.JobReport{JobState: control.JobState{Job: id, Epoch: p.deploy.Epoch, Phase: p.phase}})
+		if p.busy && w.rng.IntN(3) == 0 {
+			n.ready(p)
+		}
 		if p.phase != control.PhaseRunning || w.rng.IntN(8) > 0 {
 			continue
 		}
@@ -134,7 +141,7 @@ func (w *world) beat(n *node) {
 			n.end(p, &control.Ended{Error: &control.Failure{Message: "operator failed"}})
 			continue
 		}
-		w.natural[partKey(p, n.incarnation)]++
+		w.natural[partKey(id, n.incarnation)] = fmt.Sprint(p.tasks(n.fakeWorker))
 		n.complete(p)
 	}
 	n.say(h)
@@ -151,9 +158,7 @@ func sortedKeys(m map[string]*fakePart) []string {
 
 func jobKey(p *fakePart) string { return fmt.Sprintf("%s@%d", p.deploy.Job, p.deploy.Epoch) }
 
-func partKey(p *fakePart, incarnation uint64) string {
-	return fmt.Sprintf("%s of %x", jobKey(p), incarnation)
-}
+func partKey(job string, incarnation uint64) string { return fmt.Sprintf("%s of %x", job, incarnation) }
 
 // check looks at what a worker is told about a part that it has.
 func (w *world) check(n *node, p *fakePart, m control.Message) {
@@ -168,6 +173,9 @@ func (w *world) check(n *node, p *fakePart, m control.Message) {
 		}
 		w.deployed[key][n.incarnation] = true
 	case *control.Start:
+		if p.deploy.Recovers {
+			return // those that are gone may never have had it
+		}
 		for _, h := range p.deploy.Workers {
 			if !w.deployed[key][h.Incarnation] {
 				w.t.Errorf("%s is started though worker %s has not deployed it", key, h.Worker)

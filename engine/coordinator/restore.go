@@ -151,8 +151,7 @@ func (j *job) applyPart(r *PartRecord) error {
 	if r.Part < 0 || r.Part >= len(j.parts) {
 		return fmt.Errorf("part %d of job %q has ended, which has %d", r.Part, j.id, len(j.parts))
 	}
-	p := j.parts[r.Part]
-	p.phase, p.ended, p.at = partEnded, r.Ended, r.At
+	j.parts[r.Part].end(r.Ended, r.At)
 	return nil
 }
 

@@ -37,7 +37,9 @@ func schedules(t *testing.T, run func(t *testing.T, seed uint64)) {
 // busy submits jobs, and ends some early, for a while.
 func (w *world) busy(d time.Duration) {
 	w.often(300*time.Millisecond, w.submit)
-	w.often(time.Second, w.endOne)
+	if !w.faults.patient {
+		w.often(time.Second, w.endOne)
+	}
 	w.run(d)
 	w.settle()
 }
@@ -71,6 +73,53 @@ func TestEveryJobHasItsEnd(t *testing.T) {
 	})
 }
 
+// Jobs that take checkpoints outlive whatever happens to workers once they have begun: processes that end, two at once and
+// while others are still being made up for, that are stopped for longer than the timeout and go on, data connections that are
+// cut, messages that come late or twice, and coordinators that are restarted.
+func TestLossesAreMadeGood(t *testing.T) {
+	var recoveries, attempts int
+	schedules(t, func(t *testing.T, seed uint64) {
+		f := faults{recovers: true, patient: true, kills: 400 * time.Millisecond, repeats: 0.05}
+		if seed%2 == 0 {
+			f.stalls = time.Second
+		}
+		if seed%3 == 0 {
+			f.breaks = 300 * time.Millisecond
+		}
+		if seed%5 == 0 {
+			f.restarts = 700 * time.Millisecond
+		}
+		if seed%7 == 0 {
+			f.links = 500 * time.Millisecond
+		}
+		w := newWorld(t, seed, 3+int(seed%4), f)
+		w.busy(5 * time.Second)
+		for _, id := range w.accepted {
+			j, err := w.m.Job(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			recoveries, attempts = recoveries+j.Recoveries.Count, attempts+j.Recoveries.Attempts
+		}
+	})
+	if recoveries == 0 || attempts == recoveries {
+		t.Errorf("%d recoveries of %d attempts: want some, and some that were overtaken", recoveries, attempts)
+	}
+	t.Logf("%d recoveries, %d attempts", recoveries, attempts)
+}
+
+// The same with jobs that are ended early and with parts that fail: each job has its end and its reason.
+func TestRecoveringJobsHaveTheirEnd(t *testing.T) {
+	schedules(t, func(t *testing.T, seed uint64) {
+		f := faults{recovers: true, kills: 500 * time.Millisecond, stalls: time.Second, links: time.Second, repeats: 0.05, errors: 0.05}
+		if seed%2 == 0 {
+			f.restarts, f.breaks = 700*time.Millisecond, 300*time.Millisecond
+		}
+		w := newWorld(t, seed, 2+int(seed%4), f)
+		w.busy(5 * time.Second)
+	})
+}
+
 // The coordinator crashes at its first record, at its second, and so on, each time with that record on disk or without it.
 func TestCrashAtEveryRecord(t *testing.T) {
 	crashEverywhere(t, faults{breaks: time.Second})
@@ -78,6 +127,10 @@ func TestCrashAtEveryRecord(t *testing.T) {
 
 func TestCrashAtEveryRecordOfFailures(t *testing.T) {
 	crashEverywhere(t, faults{kills: 300 * time.Millisecond, errors: 0.1})
+}
+
+func TestCrashAtEveryRecordOfRecoveries(t *testing.T) {
+	crashEverywhere(t, faults{recovers: true, patient: true, kills: 300 * time.Millisecond, stalls: time.Second, repeats: 0.05})
 }
 
 func crashEverywhere(t *testing.T, f faults) {

@@ -16,7 +16,11 @@ type faults struct {
 	restarts time.Duration // of the coordinator
 	kills    time.Duration // of one worker's process, after which another one starts with its id
 	stalls   time.Duration // of one worker, longer than the timeout
+	links    time.Duration // of one data connection, for too long
+	repeats  float64       // chance of a worker's message to be sent twice
 	errors   float64       // chance of a part to fail
+	recovers bool          // jobs take checkpoints
+	patient  bool          // nobody ends jobs early
 	crashAt  int           // the coordinator crashes when it has written this many records; 0 for never
 }
 
@@ -41,7 +45,8 @@ type world struct {
 
 	accepted  []string // jobs whose submitter was given an id
 	cancelled map[string]bool
-	natural   map[string]int             // parts that ended by themselves or by request, by job, epoch and incarnation
+	natural   map[string]string          // tasks of parts that ended by themselves or by request, by job and incarnation
+	orders    map[string]*control.Deploy // the newest that was told, by job
 	deployed  map[string]map[uint64]bool // incarnations that have had their part, by job and epoch
 }
 
@@ -66,7 +71,7 @@ func (a *agenda) Pop() any {
 }
 
 // worldTiming makes detection quick, as virtual time is cheap but steps are not.
-var worldTiming = Timing{Grace: 2 * time.Second, AbortTimeout: 2 * time.Second, DeployTimeout: 5 * time.Second}
+var worldTiming = Timing{Grace: 2 * time.Second, AbortTimeout: 2 * time.Second, DeployTimeout: 5 * time.Second, RecoverTimeout: 8 * time.Second}
 
 func newWorld(t *testing.T, seed uint64, workers int, f faults) *world {
 	q, err := BuildQuery(testPrograms, "count", nil)
@@ -75,7 +80,7 @@ func newWorld(t *testing.T, seed uint64, workers int, f faults) *world {
 	}
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1e9, 0), faults: f, query: q, links: map[ConnID]*link{},
-		cancelled: map[string]bool{}, natural: map[string]int{}, deployed: map[string]map[uint64]bool{},
+		cancelled: map[string]bool{}, natural: map[string]string{}, orders: map[string]*control.Deploy{}, deployed: map[string]map[uint64]bool{},
 	}
 	w.startCoordinator()
 	for range workers {
@@ -85,6 +90,7 @@ func newWorld(t *testing.T, seed uint64, workers int, f faults) *world {
 	w.often(f.restarts, w.crash)
 	w.often(f.kills, w.killOne)
 	w.often(f.stalls, w.stallOne)
+	w.often(f.links, w.cutOne)
 	return w
 }
 
@@ -184,7 +190,10 @@ func (w *world) do(actions []Action) bool {
 			if e := control.EpochOf(a.Message); e != w.m.Epoch() {
 				w.t.Fatalf("%q is sent with epoch %d in epoch %d", control.Kind(a.Message), e, w.m.Epoch())
 			}
+			w.audit(a)
 			w.send(w.links[a.Conn], false, a.Message)
+		case Probe:
+			w.probe(a)
 		case Close:
 			if l := w.links[a.Conn]; l != nil {
 				w.after(l.down.Sub(w.now), func() { w.breakLink(l) })
@@ -211,13 +220,20 @@ func (w *world) submit() {
 	if w.m == nil {
 		return
 	}
-	id, err := w.m.Submit(w.now, Submission{Query: w.query, Workers: w.rng.IntN(3)})
+	id, err := w.m.Submit(w.now, Submission{Query: w.query, Workers: w.rng.IntN(3), Config: w.config()})
 	if err != nil {
 		return // not enough workers just now
 	}
 	if w.do(w.m.Actions()) {
 		w.accepted = append(w.accepted, id)
 	}
+}
+
+func (w *world) config() (c control.JobConfig) {
+	if w.faults.recovers {
+		c.CheckpointInterval = time.Second
+	}
+	return c
 }
 
 // endOne drains or cancels some job.
@@ -255,8 +271,46 @@ func (w *world) stallOne() {
 	}
 }
 
-// killOne ends a worker's process; another one starts with its id, or with none.
+// cutOne has a worker say that it does not reach another for too long, and maybe the other say so too.
+func (w *world) cutOne() {
+	a, b := w.someone(), w.someone()
+	if a == nil || a == b {
+		return
+	}
+	say := func(from, to *node) {
+		for _, id := range sortedKeys(from.parts) {
+			from.say(&control.PeerLost{Job: id, Epoch: from.parts[id].deploy.Epoch, Peer: to.id, Down: time.Minute, Reason: "cut"})
+		}
+	}
+	say(a, b)
+	if w.rng.IntN(2) == 0 {
+		w.after(w.within(50*time.Millisecond), func() { say(b, a) })
+	}
+}
+
+// probe answers whether a worker's process is there.
+func (w *world) probe(p Probe) {
+	life := w.life
+	w.after(w.within(10*time.Millisecond), func() {
+		if w.m == nil || w.life != life {
+			return
+		}
+		there := slices.ContainsFunc(w.workers, func(n *node) bool { return n.incarnation == p.Incarnation && n.over == "" })
+		w.m.Probed(w.now, p.Worker, p.Incarnation, !there)
+		w.do(w.m.Actions())
+	})
+}
+
+// killOne ends a worker's process, and maybe a second one at once.
 func (w *world) killOne() {
+	w.kill()
+	if w.rng.IntN(3) == 0 {
+		w.kill()
+	}
+}
+
+// kill ends a worker's process; another one starts with its id, or with none.
+func (w *world) kill() {
 	n := w.someone()
 	if n == nil || n.over != "" {
 		return
