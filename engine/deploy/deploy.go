@@ -418,6 +418,12 @@ func (d *Deployment) ChannelID(link Link) task.ChannelID {
 	return task.ChannelID{Port: link.Port, Up: d.Plan.Units[link.From.Unit].Ranges[link.From.Index].First}
 }
 
+// ID names a task as stores of checkpoints do.
+func (d *Deployment) ID(t *Task) ft.TaskID {
+	u := d.Plan.Units[t.Unit]
+	return ft.TaskID{Operator: u.Host().ID, Range: u.Ranges[t.Index]}
+}
+
 // Tasks calls fn for every task of this process, producers before consumers.
 func (d *Deployment) Tasks(fn func(*Task)) {
 	for _, tasks := range d.Units {

@@ -10,6 +10,9 @@
 // before the other is ready is served later. On a worker that is given lost tasks, those that it has already and those that
 // come back meet through their logs alone.
 //
+// What an order changes for a worker says Changes; what is to be done about channels does Follow; who keeps whose checkpoints
+// from then on says Assign.
+//
 // Everything is for one goroutine at a time, the one that decides about the deployment; what touches a task, its logs or its
 // links is run by Site.On, where the task's loop is not in a turn.
 package rewire

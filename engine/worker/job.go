@@ -13,8 +13,8 @@ import (
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/engine/loop"
+	"github.com/fullspate/spate/engine/rewire"
 	"github.com/fullspate/spate/engine/task"
-	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -23,12 +23,12 @@ type job struct {
 	w     *Worker
 	name  string // the job's id
 	order *control.Deploy
-	epoch atomic.Uint64 // of the order, for those who dial
-	self  int           // index in order.Workers
-	own   map[at]bool   // tasks that are here
-	// channels of the plan; holders of the checkpoints of each task, by the newest order
+	epoch atomic.Uint64         // of the order, for those who dial
+	self  int                   // index in order.Workers
+	own   map[rewire.Place]bool // tasks that are here
+	// channels of the plan; who keeps the checkpoints of each task, by the newest order
 	channels uint32
-	holders  atomic.Pointer[map[ft.TaskID][]control.Host]
+	backups  atomic.Pointer[rewire.Backups]
 	env      *engine.Env
 	pool     *slab.Pool
 	dep      *deploy.Deployment
@@ -50,7 +50,7 @@ type job struct {
 
 // newJob makes the part of a job that a Deploy asks for.
 func (w *Worker) newJob(order *control.Deploy) (*job, error) {
-	j := &job{w: w, name: order.Job, order: order, self: -1, env: new(engine.Env), phase: control.PhaseDeployed, own: map[at]bool{}}
+	j := &job{w: w, name: order.Job, order: order, self: -1, env: new(engine.Env), phase: control.PhaseDeployed, own: map[rewire.Place]bool{}}
 	j.epoch.Store(order.Epoch)
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	for i, h := range order.Workers {
@@ -68,15 +68,15 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	j.channels = uint32(plan.Channels())
 	cfg := configOf(order.Spec.Config)
 	if !order.Recovers { // else whatever is to be here is brought back from checkpoints
-		for _, t := range tasksOf(order) {
-			j.own[t] = j.slot(t.unit, t.index).Worker == j.self
+		for _, t := range rewire.Places(order) {
+			j.own[t] = j.slot(t.Unit, t.Index).Worker == j.self
 		}
 	}
 	j.pool = slab.New(slab.Config{Budget: j.budget(), HugePages: true, Prefault: true})
 	j.makeLanes()
 	j.dep, err = deploy.New(plan, deploy.Config{
 		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes,
-		TrimOnAck: !j.durable(), Local: func(unit, index int) bool { return j.own[at{unit, index}] },
+		TrimOnAck: !j.durable(), Local: func(unit, index int) bool { return j.own[rewire.Place{Unit: unit, Index: index}] },
 		Out: j.send, In: j.receive,
 	})
 	if err != nil {
@@ -167,7 +167,7 @@ func (j *job) makeLanes() {
 // has says whether a loop of this worker has a task.
 func (j *job) has(loop int) bool {
 	for t, here := range j.own {
-		if here && j.slot(t.unit, t.index).Loop == loop {
+		if here && j.slot(t.Unit, t.Index).Loop == loop {
 			return true
 		}
 	}

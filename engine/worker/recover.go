@@ -17,19 +17,6 @@ import (
 	"github.com/fullspate/spate/wire"
 )
 
-// at names a task by its place in the plan.
-type at struct{ unit, index int }
-
-// tasksOf are all tasks of a job, in the plan's order: producers before consumers.
-func tasksOf(order *control.Deploy) (list []at) {
-	for u, slots := range order.Place {
-		for i := range slots {
-			list = append(list, at{u, i})
-		}
-	}
-	return list
-}
-
 // recovering is what of a job has to do with tasks that are brought back.
 type recovering struct {
 	work   sync.WaitGroup // checkpoints being kept, tasks being brought back
@@ -61,24 +48,11 @@ func (j *job) carryOn(order *control.Deploy) {
 	before := j.order
 	j.order = order
 	j.epoch.Store(order.Epoch)
-	var moved, here []at
-	for _, t := range tasksOf(order) {
-		mine := j.slot(t.unit, t.index).Worker == j.self && !j.own[t]
-		if mine {
-			here = append(here, t)
-		} else if before.Slots[before.Place[t.unit][t.index]] != j.slot(t.unit, t.index) {
-			moved = append(moved, t)
-		}
-	}
+	moved, here := rewire.Changes(before, order, j.self, func(p rewire.Place) bool { return j.own[p] })
 	j.each(func(l *lane) { l.lose(order.Gone) })
-	for _, t := range moved {
-		if err := rewire.Lead(j.dep, j, j.dep.Units[t.unit][t.index]); err != nil {
-			j.w.fail(j, err)
-			return
-		}
-	}
-	for _, t := range here {
-		rewire.Expect(j.dep, j, j.dep.Units[t.unit][t.index])
+	if err := rewire.Follow(j.dep, j, moved, here); err != nil {
+		j.w.fail(j, err)
+		return
 	}
 	j.assignBackups()
 	j.bringBack(here)
@@ -139,7 +113,7 @@ func (j *job) Link(here, far *deploy.Task) *link.Link {
 
 // bringBack brings tasks back from their newest checkpoints, beside the loops, and then has them put in their places. What
 // was begun by an order before is given up, and waited for: it may have the files of a sink.
-func (j *job) bringBack(tasks []at) {
+func (j *job) bringBack(tasks []rewire.Place) {
 	if j.stop != nil {
 		j.stop()
 	}
@@ -148,9 +122,9 @@ func (j *job) bringBack(tasks []at) {
 	j.stop, j.latest = cancel, done
 	ids := make([]ft.TaskID, len(tasks))
 	for i, t := range tasks {
-		ids[i] = j.idOf(t)
+		ids[i] = j.dep.ID(j.dep.Units[t.Unit][t.Index])
 	}
-	hosts := j.hosts()
+	hosts := rewire.Hosts(order)
 	j.work.Go(func() {
 		defer close(done)
 		if before != nil {
@@ -173,7 +147,7 @@ func (j *job) bringBack(tasks []at) {
 const fetchFor = 5 * time.Second
 
 // restore makes a task as its newest checkpoint has it, or as new where it never had one.
-func (j *job) restore(ctx context.Context, t at, id ft.TaskID, hosts []control.Host) (r restored, err error) {
+func (j *job) restore(ctx context.Context, t rewire.Place, id ft.TaskID, hosts []control.Host) (r restored, err error) {
 	began := time.Now()
 	var c *ft.Checkpoint
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
@@ -190,7 +164,7 @@ func (j *job) restore(ctx context.Context, t at, id ft.TaskID, hosts []control.H
 	if err != nil && !errors.Is(err, ft.ErrNotFound) {
 		return r, fmt.Errorf("the newest checkpoint of %v: %w", id, err)
 	}
-	if r.Task, err = j.dep.Build(t.unit, t.index); err != nil {
+	if r.Task, err = j.dep.Build(t.Unit, t.Index); err != nil {
 		return r, err
 	}
 	if c == nil {
@@ -215,7 +189,7 @@ func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
 	}
 	for i := 0; i < len(list) && err == nil; i++ {
 		j.dep.Install(list[i].Task)
-		j.own[at{list[i].Unit, list[i].Index}] = true
+		j.own[rewire.Place{Unit: list[i].Unit, Index: list[i].Index}] = true
 	}
 	back := map[*deploy.Task]bool{}
 	for _, r := range list {
