@@ -58,6 +58,7 @@ func TestResponses(t *testing.T) {
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"position":"12.345s/3#7","position_ms":12345,"frontier_lag_ms":2,"latency":{"count":9,"p50_ms":1,"p95_ms":2,"p99_ms":3,"max_ms":4.5},"tuples_in":10,"tuples_out":0,"rate_in":2.5,"rate_out":1,"true_rate":10,"busy":0.25`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"cause":"heartbeats","reason":"silent","heard":"2026-01-02T03:04:05.006Z","detected":"2026-01-02T03:04:06.006Z","after_ms":1000,"tasks":[{"operator":"count","task":0,"position":"12.345s/3#7","position_ms":12345},{"operator":"in","task":0,"position":null,"position_ms":null}]`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"results":[{"worker":"w1","name":"sum","data":[1]}]`},
+		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"recovered":true}],"recoveries":{"count":2,"attempts":3,"last_ms":125}`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1?wait=5", "", failed, 200, `"state":"failed"`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j2", "", nil, 404, `"code":"not_found"`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1?wait=61", "", nil, 400, `wait is \"61\", want seconds, 0 to 60`},
@@ -195,17 +196,37 @@ func TestWhatIsNotThere(t *testing.T) {
 
 func TestSubmitIsPassedOn(t *testing.T) {
 	s := &stub{}
-	body := `{"graph":"count","params":{"n":[1]},"parallelism":{"count":3},"workers":2,"pins":{"out":1},"config":{"pace":1.5,"no_fuse":true}}`
+	body := `{"graph":"count","params":{"n":[1]},"parallelism":{"count":3},"workers":2,"pins":{"out":1},"config":{"pace":1.5,"no_fuse":true,"checkpoint_interval_ms":2500,"replicas":2}}`
 	w := call(t, s, "POST /api/v1/jobs", "/api/v1/jobs", body)
 	want := coordinator.Request{
 		Program: "count", Params: []byte(`{"n":[1]}`), Parallelism: map[string]int{"count": 3}, Workers: 2,
-		Pins: map[string]int{"out": 1}, Config: control.JobConfig{Pace: 1.5, NoFuse: true},
+		Pins: map[string]int{"out": 1}, Config: control.JobConfig{Pace: 1.5, NoFuse: true, CheckpointInterval: 2500 * time.Millisecond, Replicas: 2},
 	}
 	if !reflect.DeepEqual(s.asked, want) || w.Header().Get("Location") != "/api/v1/jobs/j1" {
 		t.Errorf("asked for %+v, at %q, want %+v", s.asked, w.Header().Get("Location"), want)
 	}
 	if back := SubmitOf(want).request(); !reflect.DeepEqual(back, want) {
 		t.Errorf("SubmitOf makes %+v of %+v", back, want)
+	}
+}
+
+// Whatever a job's configuration has goes through the API and comes out the same.
+func TestConfigIsComplete(t *testing.T) {
+	var c control.JobConfig
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Float64:
+			f.SetFloat(float64(i) + 0.5)
+		default:
+			f.SetInt(int64(i + 1))
+		}
+	}
+	c.CheckpointInterval = 1500 * time.Microsecond
+	if got := ConfigOf(c).config(); got != c {
+		t.Errorf("got %+v, want %+v", got, c)
 	}
 }
 
@@ -260,6 +281,18 @@ spate_auth_refused_total{reason="wrong secret"} 2
 	}
 	timed := failedJob()
 	timed.State = coordinator.Running
+	const recoveries = `
+# HELP spate_job_last_recovery_seconds How long the last of these took, from when the loss was detected.
+# TYPE spate_job_last_recovery_seconds gauge
+spate_job_last_recovery_seconds{job="j1"} 0.125
+# HELP spate_job_recoveries_total How often a job was carried on after it had lost workers.
+# TYPE spate_job_recoveries_total counter
+spate_job_recoveries_total{job="j1"} 2
+`
+	err = testutil.CollectAndCompare(&collector{&stub{job: timed}}, strings.NewReader(recoveries), "spate_job_recoveries_total", "spate_job_last_recovery_seconds")
+	if err != nil {
+		t.Error(err)
+	}
 	const latency = `
 # HELP spate_task_latency_seconds How long what a task has processed in the last second had been on its way; quantile 1 is the longest.
 # TYPE spate_task_latency_seconds gauge

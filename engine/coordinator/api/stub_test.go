@@ -146,8 +146,10 @@ func failedJob() coordinator.JobInfo {
 	j.Losses = []coordinator.Loss{{
 		Worker: "w1", Incarnation: 5, PID: 7, Addr: "unix:///w1", Cause: coordinator.CauseHeartbeats, Reason: "silent", Heard: when,
 		Detected: when.Add(time.Second), After: time.Second,
-		Tasks: []coordinator.LostTask{{Operator: "count", Task: 0, Position: wire.At(12345, 3, 7), Reported: true}, {Operator: "in"}},
+		Tasks:     []coordinator.LostTask{{Operator: "count", Task: 0, Position: wire.At(12345, 3, 7), Reported: true}, {Operator: "in"}},
+		Recovered: true,
 	}}
+	j.Recoveries = coordinator.Recoveries{Count: 2, Attempts: 3, Last: 125 * time.Millisecond}
 	j.Results = []engine.Result{{Worker: "w1", Name: "sum", Data: json.RawMessage(`[1]`)}}
 	j.Tasks = append(j.Tasks, coordinator.TaskInfo{
 		TaskStats: engine.TaskStats{
