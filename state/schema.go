@@ -45,6 +45,7 @@ type Schema struct {
 	Sub       KeyKind // None, Uint64 or Bytes
 	ValueSize int     // bytes, a positive multiple of 8 up to ValueBytesMax; 0 means values of variable size
 	Layout    uint64  // fingerprint of the value's fields (wire.CheckLayout), 0 for variable values
+	Fields    string  // what Layout is the fingerprint of (wire.DescribeLayout), for those who look at values; may be empty
 }
 
 // SchemaOf is the schema of a map with values of the fixed-size, pointer-free
@@ -54,7 +55,11 @@ func SchemaOf[V any](name string, key, sub KeyKind) (Schema, error) {
 	if err != nil {
 		return Schema{}, fmt.Errorf("table %q: value type: %w", name, err)
 	}
-	s := Schema{Name: name, Key: key, Sub: sub, ValueSize: size, Layout: layout}
+	fields, err := wire.DescribeLayout(reflect.TypeFor[V]())
+	if err != nil {
+		return Schema{}, fmt.Errorf("table %q: value type: %w", name, err)
+	}
+	s := Schema{Name: name, Key: key, Sub: sub, ValueSize: size, Layout: layout, Fields: fields}
 	if err := s.Validate(); err != nil {
 		return Schema{}, err
 	}

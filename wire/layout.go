@@ -37,21 +37,43 @@ func (e *LayoutError) Error() string {
 // The fingerprint depends on names, kinds, sizes and offsets of the fields and
 // on nothing else: not on type names, the process or the build.
 func CheckLayout(t reflect.Type) (size int, fingerprint uint64, err error) {
+	text, size, err := describe(t)
+	if err != nil {
+		return 0, 0, err
+	}
+	return size, fingerprintOf(text), nil
+}
+
+// DescribeLayout returns the description that the fingerprint of a type's
+// layout is made of, which AppendJSON reads:
+//
+//	number   kind@offset                             uint64@32
+//	array    [length]element                         [32]uint8@0
+//	struct   {length:name field;length:name …;}size  {4:Text [32]uint8@0;1:N uint64@32;}40
+//
+// Offsets are from the beginning of the value; of an array's elements it is that
+// of the first. The error is CheckLayout's.
+func DescribeLayout(t reflect.Type) (string, error) {
+	text, _, err := describe(t)
+	return text, err
+}
+
+func describe(t reflect.Type) (text string, size int, err error) {
 	if t == nil {
-		return 0, 0, fmt.Errorf("layout of a nil type: want a concrete type")
+		return "", 0, fmt.Errorf("layout of a nil type: want a concrete type")
 	}
 	c := layoutChecker{root: t}
 	if err := c.check(t, "", 0); err != nil {
-		return 0, 0, err
+		return "", 0, err
 	}
 	size = int(t.Size())
 	switch {
 	case size == 0 || size%8 != 0:
-		return 0, 0, c.refuse("", "size %d, want a positive multiple of 8: add explicit fields", size)
+		return "", 0, c.refuse("", "size %d, want a positive multiple of 8: add explicit fields", size)
 	case t.Align() > 8:
-		return 0, 0, c.refuse("", "alignment %d, at most 8 is kept", t.Align())
+		return "", 0, c.refuse("", "alignment %d, at most 8 is kept", t.Align())
 	}
-	return size, fingerprintOf(c.text.String()), nil
+	return c.text.String(), size, nil
 }
 
 // fingerprintOf hashes a canonical description with FNV-1a, never to zero.

@@ -141,7 +141,7 @@ func (t *Task) Checkpoint() (*ft.Checkpoint, error) {
 // channels are: these are to begin at the checkpoint's position.
 func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 	host := t.insts[0]
-	tables := host.Spec.allTables()
+	tables := host.Spec.AllTables()
 	switch {
 	case c.Operator != host.Spec.ID:
 		return fmt.Errorf("the checkpoint is of operator %q, the task of %q", c.Operator, host.Spec.ID)

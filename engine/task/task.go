@@ -122,7 +122,7 @@ func New(cfg Config) (*Task, error) {
 
 // makeTables makes the tables of the host operator, and after them those of its timers.
 func (t *Task) makeTables(s *Spec, cfg Config) error {
-	for _, schema := range s.allTables() {
+	for _, schema := range s.AllTables() {
 		m, err := state.New(state.Config{Schema: schema, Range: cfg.Range, Pool: cfg.Pool, Owner: s.ID + "/" + schema.Name})
 		if err != nil {
 			return fmt.Errorf("operator %q, table %q: %w", s.ID, schema.Name, err)
@@ -132,11 +132,14 @@ func (t *Task) makeTables(s *Spec, cfg Config) error {
 	return nil
 }
 
-// allTables are the declared tables followed by one for each timer.
-func (s *Spec) allTables() []state.Schema {
+// AllTables are the declared tables followed by one for each timer.
+func (s *Spec) AllTables() []state.Schema {
 	all := slices.Clone(s.Tables)
 	for _, tm := range s.Timers {
-		schema := state.Schema{Name: "timer " + tm.Name, Key: state.Uint64, ValueSize: 8, Layout: wire.MustFixed[uint64]().LayoutFingerprint()}
+		schema, err := state.SchemaOf[uint64]("timer "+tm.Name, state.Uint64, state.None)
+		if err != nil {
+			panic(fmt.Sprintf("BUG: timer %q of operator %q: %v", tm.Name, s.ID, err))
+		}
 		if s.Key == KeyBytes {
 			schema.Key = state.Bytes
 		}
