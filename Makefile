@@ -4,6 +4,7 @@
 # make race     the race detector over the packages that share memory between goroutines
 # make fuzz     every fuzz target for FUZZTIME
 # make bench    micro-benchmarks, then the Linear Road benchmark
+# make mishaps  workers of a run killed, stopped and continued, 24 times, with the coordinator
 # make stall    a worker that stands still for 20 s, within a time-out of 60 s
 # make soak     hostile traffic through generate, run and validate with a new seed each time, for SOAK minutes
 
@@ -17,7 +18,7 @@ BENCH    ?= .
 # is raced in the packages it is made of.
 RACE = $(shell $(GO) list ./... | grep -v -e /engine/sim$$ -e /cmd/spate$$ -e /cmd/internal/ -e /partition$$)
 
-.PHONY: all build test check format vet staticcheck test-invariants test-mutants test-heap race fuzz bench stall soak clean
+.PHONY: all build test check format vet staticcheck test-invariants test-mutants test-heap race fuzz bench stall mishaps soak clean
 
 all: build
 
@@ -72,6 +73,9 @@ bench: build
 
 stall:
 	SPATE_TEST_STALL=20s $(GO) test -count=1 -v -run '^TestStalledWorker$$' ./cmd/spate
+
+mishaps:
+	SPATE_TEST_MISHAPS=24 $(GO) test -count=1 -v -run '^TestWorkersAreLost$$' ./cmd/spate
 
 # A faulty seed stays in out/soak, with the commands that show the fault again.
 soak: build
