@@ -104,16 +104,17 @@ func (m *Machine) reckon(now time.Time, j *job) {
 	}
 }
 
-// unlucky is the task that was lost most often lately, and how often.
+// unlucky is the task among those just lost that was lost most often lately, and how often.
 func (j *job) unlucky(now time.Time, within time.Duration) (worst LostTask, most int) {
 	count := map[LostTask]int{}
-	for _, l := range j.losses {
+	old := max(0, len(j.losses)-j.recovery.unsaved)
+	for i, l := range j.losses {
 		if now.Sub(l.Detected) >= within {
 			continue
 		}
 		for _, t := range l.Tasks {
 			t = LostTask{Operator: t.Operator, Task: t.Task}
-			if count[t]++; count[t] > most {
+			if count[t]++; i >= old && count[t] > most {
 				worst, most = t, count[t]
 			}
 		}
