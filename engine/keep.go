@@ -35,12 +35,17 @@ type keeping struct {
 // keeper takes the checkpoints of a loop's tasks, and shows others what it has done.
 type keeper struct {
 	*checkpoint.Taker
-	mu    sync.Mutex
-	shown checkpoint.Stats // guarded by mu
+	cancelled func() bool
+	mu        sync.Mutex
+	shown     checkpoint.Stats // guarded by mu
 }
 
-// Step is the Taker's.
+// Step is the Taker's. It stops that once the job is cancelled, even if this loop has not acted upon it: what comes from loops
+// that have may be the end of their input, which is not the input's end.
 func (t *keeper) Step(now time.Duration) (worked bool, until time.Duration, err error) {
+	if t.cancelled() {
+		t.Stop()
+	}
 	worked, until, err = t.Taker.Step(now)
 	t.mu.Lock()
 	t.shown = t.Taker.Stats()
@@ -180,7 +185,7 @@ func (k *keeping) watch(j *Job, place [][]int) error {
 		if err != nil {
 			return err
 		}
-		t := &keeper{Taker: made}
+		t := &keeper{Taker: made, cancelled: func() bool { return j.ending.Load() == cancelling }}
 		l.Keep(t)
 		k.takers = append(k.takers, t)
 	}
@@ -208,20 +213,13 @@ func (k *keeping) put(c checkpoint.Kept, done func(error)) {
 	}
 }
 
-// stop ends taking checkpoints of a loop's tasks; it is called by its goroutine.
-func (k *keeping) stop(loop int) {
-	if k != nil {
-		k.takers[loop].Stop()
-	}
-}
-
 // end closes the directory after the loops have ended. If it has come to its end there is nothing to go on with.
 func (k *keeping) end(completed bool) error {
 	if k == nil {
 		return nil
 	}
-	for i := range k.takers {
-		k.stop(i)
+	for _, t := range k.takers {
+		t.Stop()
 	}
 	k.at.Wait()
 	var errs []error

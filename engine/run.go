@@ -151,7 +151,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 				d.Peers = append(d.Peers, p)
 			}
 		}
-		d.Between = j.ender(i, l)
+		d.Between = j.ender(l)
 		wg.Go(func() {
 			err := errGoexit
 			defer func() {
@@ -191,7 +191,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 var errGoexit = errors.New("an operator has ended the goroutine of its loop: runtime.Goexit was called, as testing.T.FailNow does")
 
 // ender is run between turns of a loop: it passes on that the job is to end early, once.
-func (j *Job) ender(i int, l *loop.Loop) func() {
+func (j *Job) ender(l *loop.Loop) func() {
 	seen := running
 	return func() {
 		now := j.ending.Load()
@@ -199,9 +199,6 @@ func (j *Job) ender(i int, l *loop.Loop) func() {
 			return
 		}
 		seen = now
-		if now == cancelling {
-			j.keep.stop(i)
-		}
 		l.Each(func(t *task.Task) {
 			t.StopReading()
 			if now == cancelling {
