@@ -38,7 +38,7 @@ func (r Restarts) Validate() error {
 	span("Delay", r.Delay)
 	span("DelayMax", r.DelayMax)
 	if r = r.withDefaults(); r.Delay > r.DelayMax {
-		errs = append(errs, fmt.Errorf("Delay is %v, want at most DelayMax, which is %v", r.Delay, r.DelayMax))
+		errs = append(errs, fmt.Errorf("a Delay of %v is more than DelayMax, which is %v", r.Delay, r.DelayMax))
 	}
 	return errors.Join(errs...)
 }
