@@ -15,6 +15,7 @@ import (
 	"github.com/fullspate/spate/bench/linearroad/query"
 	"github.com/fullspate/spate/bench/measure"
 	"github.com/fullspate/spate/bench/network"
+	"github.com/fullspate/spate/bench/recovery"
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
 	"github.com/fullspate/spate/engine"
@@ -44,6 +45,7 @@ func examples() map[string]any {
 		"network-hop":   &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
 		"network-keyed": &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
 		"network-hops":  &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
+		"recovery":     &recovery.Params{Input: recovery.Input{Seed: 1<<64 - 1, Rate: 10, Seconds: 31, Words: 5, Load: 7}, Pace: 20.5},
 		"network-bare":  &network.BareParams{Network: "unix", Bytes: 1, Buffer: 2},
 	}
 }

@@ -31,9 +31,13 @@ func Source(g *engine.Graph, in *Input) engine.Stream[Fragment] {
 
 // Query declares the query: how often each word occurred in each window of the fragments.
 func Query(g *engine.Graph, fragments engine.Stream[Fragment]) engine.Stream[Frequency] {
-	splitter := engine.Stateless(g, SplitterID, fragments, split)
-	counter := engine.KeyedBytes(g, CounterID, engine.From[Word](splitter, "words"), (*Word).Key, count)
+	counter := engine.KeyedBytes(g, CounterID, Words(g, fragments), (*Word).Key, count)
 	return engine.From[Frequency](counter, "frequencies")
+}
+
+// Words declares the part of the query that splits fragments into words.
+func Words(g *engine.Graph, fragments engine.Stream[Fragment]) engine.Stream[Word] {
+	return engine.From[Word](engine.Stateless(g, SplitterID, fragments, split), "words")
 }
 
 // split emits the words of each fragment.

@@ -14,6 +14,7 @@ import (
 	"github.com/fullspate/spate/bench/linearroad"
 	"github.com/fullspate/spate/bench/linearroad/format"
 	"github.com/fullspate/spate/bench/network"
+	"github.com/fullspate/spate/bench/recovery"
 	"github.com/fullspate/spate/bench/topk"
 	"github.com/fullspate/spate/bench/wordcount"
 	"github.com/fullspate/spate/engine/cluster"
@@ -58,14 +59,16 @@ type grammar struct {
 	} `cmd:"" name:"lr" help:"Linear Road: variable tolling on expressways."`
 
 	Bench struct {
-		LR        benchLinearCommand `cmd:"" name:"lr" help:"Linear Road: generator, query and validation in one process."`
-		Wordcount wordcountCommand   `cmd:"" help:"Word frequency in windows of 30 seconds."`
-		TopK      topkCommand        `cmd:"" name:"topk" help:"Top k of page views in windows of 30 seconds."`
-		Hop       hopCommand         `cmd:"" help:"One hop between two processes, beside a bare sender."`
-		Keyed     keyedCommand       `cmd:"" help:"Counting by key, from one process to another."`
-		Hops      hopsCommand        `cmd:"" help:"Response times over three hops between two processes."`
-		Compare   compareCommand     `cmd:"" help:"Put two results side by side."`
-		Plot      plotCommand        `cmd:"" help:"Draw the throughput of Linear Road results."`
+		LR        benchLinearCommand   `cmd:"" name:"lr" help:"Linear Road: generator, query and validation in one process."`
+		Wordcount wordcountCommand     `cmd:"" help:"Word frequency in windows of 30 seconds."`
+		TopK      topkCommand          `cmd:"" name:"topk" help:"Top k of page views in windows of 30 seconds."`
+		Hop       hopCommand           `cmd:"" help:"One hop between two processes, beside a bare sender."`
+		Keyed     keyedCommand         `cmd:"" help:"Counting by key, from one process to another."`
+		Hops      hopsCommand          `cmd:"" help:"Response times over three hops between two processes."`
+		Recovery  benchRecoveryCommand `cmd:"" help:"How long recovery takes when a worker is killed."`
+		Overhead  benchOverheadCommand `cmd:"" help:"What checkpoints do to latency."`
+		Compare   compareCommand       `cmd:"" help:"Put two results side by side."`
+		Plot      plotCommand          `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`
 
 	Coordinator coordinatorCommand `cmd:"" help:"Be the coordinator of a cluster."`
@@ -119,6 +122,7 @@ func Main(ctx context.Context, args []string, console Console) int {
 // defaults are the values that help texts and flags take from elsewhere.
 func defaults() kong.Vars {
 	linear, words, views := linearroad.Defaults(), wordcount.Defaults(), topk.Defaults()
+	kills := recovery.Defaults()
 	hop, keyed, hops := network.Defaults(network.Hop), network.Defaults(network.Keyed), network.Defaults(network.Hops)
 	return kong.Vars{
 		"cores":     strconv.Itoa(min(runtime.GOMAXPROCS(0), loopsMax)),
@@ -148,6 +152,8 @@ func defaults() kong.Vars {
 		"keyed_keys":           strconv.Itoa(keyed.Input.Keys),
 		"hops_rate":            strconv.Itoa(hops.Input.Rate),
 		"hops_seconds":         strconv.Itoa(hops.Input.Seconds),
+		"recovery_words":       strconv.Itoa(kills.Input.Words),
+		"recovery_warm":        kills.Warm.String(),
 		"hops_keys":            strconv.Itoa(hops.Input.Keys),
 	}
 }
