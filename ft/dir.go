@@ -28,6 +28,7 @@ type Dir struct {
 	cfg     DirConfig
 	lock    io.Closer
 	created time.Time
+	view    bool // nothing is changed: see ViewDir
 
 	mu     sync.Mutex // of everything below but io
 	tasks  map[TaskID]*dirTask
@@ -48,6 +49,7 @@ type dirTask struct {
 type DirConfig struct {
 	Path   string           // of the directory, which is made if need be
 	Graph  uint64           // fingerprint of the job's graph
+	Job    *JobInfo         // put into the manifest for those who look into the directory; may be nil
 	Keep   int              // newest checkpoints of each task that can be restored; 0: 2, so that one may turn out damaged
 	FS     FS               // nil: System
 	Logger *slog.Logger     // for what is damaged; nil: silent

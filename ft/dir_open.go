@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -55,7 +56,7 @@ func (d *Dir) scan() error {
 		switch {
 		case n == lockName || n == manifestName:
 		case strings.HasSuffix(n, tempSuffix):
-			err = d.cfg.FS.Remove(path)
+			err = d.removeHalf(path)
 		case !ok:
 			d.cfg.Logger.Warn("not a folder of checkpoints, left alone", "file", path)
 		default:
@@ -68,9 +69,20 @@ func (d *Dir) scan() error {
 	return nil
 }
 
+// removeHalf removes what a crash left half written.
+func (d *Dir) removeHalf(path string) error {
+	if d.view {
+		return nil // somebody may be at it
+	}
+	return d.cfg.FS.Remove(path)
+}
+
 // scanTask finds what there is of a task. What is of no use is removed once there is something newer.
 func (d *Dir) scanTask(id TaskID, dir string) error {
 	names, err := d.cfg.FS.ReadDir(dir)
+	if d.view && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -80,7 +92,7 @@ func (d *Dir) scanTask(id TaskID, dir string) error {
 		gen, ok := parseFile(n)
 		switch {
 		case strings.HasSuffix(n, tempSuffix):
-			err = d.cfg.FS.Remove(path)
+			err = d.removeHalf(path)
 		case !ok:
 			d.cfg.Logger.Warn("not a checkpoint, left alone", "file", path)
 		default:
@@ -99,6 +111,9 @@ func (d *Dir) scanTask(id TaskID, dir string) error {
 // scanFile takes a checkpoint into the index, if it is sound and what it follows is there.
 func (d *Dir) scanFile(t *dirTask, gen uint64, path string) error {
 	info, err := checkFile(d.cfg.FS, path)
+	if d.view && errors.Is(err, fs.ErrNotExist) {
+		return nil // it has become needless
+	}
 	if err == nil && (info.Task != t.index.task || info.Generation != gen) {
 		err = formatErrorf(0, "it is checkpoint %d of %v", info.Generation, info.Task)
 	}

@@ -16,12 +16,13 @@ type manifest struct {
 	Format  int       `json:"format"`
 	Graph   string    `json:"graph"` // fingerprint, 16 hexadecimal digits
 	Created time.Time `json:"created"`
+	Job     *JobInfo  `json:"job,omitempty"` // not in those of before there was one
 }
 
 const (
 	manifestName   = "job.json"
 	manifestFormat = 1
-	manifestMax    = 64 << 10 // bytes; it has about a hundred
+	manifestMax    = 16 << 20 // bytes; it has some hundred for each operator and table
 )
 
 // GraphError says that a directory has the checkpoints of another graph, or of another job with it.
@@ -87,11 +88,11 @@ func (d *Dir) makeManifest(path, graph string) error {
 		}
 	}
 	d.created = d.cfg.Now().UTC().Truncate(time.Second)
-	data, err := json.Marshal(manifest{Format: manifestFormat, Graph: graph, Created: d.created})
+	data, err := json.Marshal(manifest{Format: manifestFormat, Graph: graph, Created: d.created, Job: d.cfg.Job})
 	if err != nil {
 		return err
 	}
-	if err := d.syncAncestors(); err != nil {
+	if err := syncAncestors(d.cfg.FS, d.cfg.Path); err != nil {
 		return err
 	}
 	if err := replaceFile(d.cfg.FS, d.cfg.Path, path, append(data, '\n')); err != nil {
@@ -100,13 +101,13 @@ func (d *Dir) makeManifest(path, graph string) error {
 	return nil
 }
 
-// syncAncestors makes what leads to the directory durable, without which all in it is lost. Whoever may not even read a
+// syncAncestors makes what leads to a directory durable, without which all in it is lost. Whoever may not even read a
 // directory has not made it, nor anything in it.
-func (d *Dir) syncAncestors() error {
-	for dir := d.cfg.Path; dir != filepath.Dir(dir); {
+func syncAncestors(fsys FS, path string) error {
+	for dir := path; dir != filepath.Dir(dir); {
 		dir = filepath.Dir(dir)
-		if err := d.cfg.FS.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return fmt.Errorf("making %s durable: %w", d.cfg.Path, err)
+		if err := fsys.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("making %s durable: %w", path, err)
 		}
 	}
 	return nil

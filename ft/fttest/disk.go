@@ -297,16 +297,24 @@ func (d *Disk) Create(path string) (ft.File, error) {
 	return &file{d, n, path}, nil
 }
 
-// Rename implements ft.FS, for files.
+// Rename implements ft.FS. A directory that is renamed must be synced and hold nothing but files, and nothing may be in its
+// place: a crash before its new parent is synced leaves it under either name, or under its old one empty.
 func (d *Disk) Rename(from, to string) error {
 	if err := d.begin("Rename", from); err != nil {
 		return err
 	}
 	defer d.mu.Unlock()
 	n, source := d.node(from)
-	_, target := d.node(to)
-	if n == nil || n.isDir || target == nil {
+	old, target := d.node(to)
+	switch {
+	case n == nil || target == nil:
 		return failed("rename", from, fs.ErrNotExist)
+	case n.isDir && old != nil:
+		return failed("rename", from, syscall.EEXIST)
+	case n.isDir:
+		from, to = filepath.Clean(from), filepath.Clean(to)
+		d.dirs[to] = d.dirs[from]
+		delete(d.dirs, from)
 	}
 	delete(source.now, filepath.Base(from))
 	target.now[filepath.Base(to)] = n
