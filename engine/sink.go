@@ -75,7 +75,7 @@ func FileSink[T any](g *Graph, id string, in Stream[T], path string, appendLine 
 // FileWriter is the writer of a FileSink, for sinks that do more than write lines. A part of several writes to a file with its
 // number behind path. What the file holds goes when the writer first writes or flushes, unless Restore comes before that.
 //
-// Who writes the file has it locked. A writer that is restored while another process has the lock, one that was given up for
+// Who writes the file has it locked. A writer that takes over while another process has the lock, one that was given up for
 // lost and is not dead, goes on in a copy, which takes the file's name: what the other may yet write is in nobody's way.
 func FileWriter[T any](part SinkPart, path string, appendLine func(dst []byte, c *Ctx, v *T) []byte) (SinkWriter[T], error) {
 	if part.Of > 1 {
@@ -85,7 +85,7 @@ func FileWriter[T any](part SinkPart, path string, appendLine func(dst []byte, c
 	if err != nil {
 		return nil, fmt.Errorf("result file: %w", err)
 	}
-	w := &fileWriter[T]{path: path, file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}
+	w := &fileWriter[T]{path: path, heir: part.Heir, file: f, buf: bufio.NewWriterSize(f, fileBufferBytes), line: appendLine}
 	return w, w.lock()
 }
 
@@ -102,6 +102,7 @@ type fileWriter[T any] struct {
 	// begun is set by the first write or flush, or by Restore: until then what an earlier run has written is left alone, since
 	// this one may be about to continue it.
 	begun  bool
+	heir   bool // who wrote it before was given up
 	locked bool
 }
 
@@ -129,8 +130,11 @@ func (w *fileWriter[T]) begin() error {
 	switch {
 	case !w.regular():
 		return nil
-	case !w.locked:
+	case !w.locked && !w.heir:
 		return fmt.Errorf("%s: %w", w.path, flock.ErrLocked)
+	}
+	if err := w.takeOver(); err != nil {
+		return fmt.Errorf("%s: %w", w.path, err)
 	}
 	return w.file.Truncate(0)
 }

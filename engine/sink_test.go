@@ -68,6 +68,38 @@ func TestFileTakenOver(t *testing.T) {
 	}
 }
 
+// TestFileBegunAnew has an heir to whom nothing was left begin a file that a process still has.
+func TestFileBegunAnew(t *testing.T) {
+	if !flock.Supported {
+		t.Skip("this system has no locks")
+	}
+	path := filepath.Join(t.TempDir(), "out")
+	line := func(dst []byte, _ *engine.Ctx, v *Word) []byte { return append(dst, v.Text[0], '\n') }
+	var writers []engine.SinkWriter[Word]
+	for _, heir := range []bool{false, true} {
+		w, err := engine.FileWriter(engine.SinkPart{Of: 1, Heir: heir}, path, line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writers = append(writers, w)
+		for _, c := range "abc" {
+			w.Write(nil, &Word{Text: [16]byte{byte(c)}})
+		}
+		if _, err := w.Commit(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writers[0].Write(nil, &Word{Text: [16]byte{'d'}})
+	for _, w := range writers {
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "a\nb\nc\n" {
+		t.Fatalf("the file has %q, %v; want what the heir wrote", got, err)
+	}
+}
+
 // TestFileLocked has two runs that are to write one file, which the second is refused.
 func TestFileLocked(t *testing.T) {
 	if !flock.Supported {

@@ -39,7 +39,7 @@ func TestWorkersAreLost(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv(mishapsEnv)); err == nil {
 		mishaps = n
 	}
-	input := rushHour(t, 60*(mishaps+1)) // a mishap and what follows takes less than 3 s
+	input := rushHour(t, 40*(mishaps+1)) // at pace 20; a mishap and what follows takes less than 2 s
 	want := embeddedAnswers(t, input)
 
 	f := startFleet(t, 4, "--heartbeat-timeout", "800ms")

@@ -192,6 +192,7 @@ type JobSpec struct {
 	Program     string          `json:"program"`
 	Params      json.RawMessage `json:"params,omitempty"`
 	Parallelism map[string]int  `json:"parallelism,omitempty"` // by operator id
+	Workers     int             `json:"workers,omitempty"`     // how many take part, as far as there are so many
 	Default     int             `json:"default"`               // tasks of operators that say nothing: one per slot
 	Pins        map[string]int  `json:"pins,omitempty"`        // by operator id: the one worker, by index, that its tasks are on
 	Fingerprint uint64          `json:"fingerprint,string"`    // of the graph, as the coordinator built it

@@ -84,6 +84,7 @@ type PartInfo struct {
 	Slabs       slab.Stats
 	SlabsMax    int64 // bytes
 	Links       []control.LinkReport
+	Checkpoints engine.Checkpoints
 }
 
 // TaskInfo are the counters of a task, and what follows from how they have moved between the last two reports; for a part
@@ -230,6 +231,7 @@ func (p *part) info(j *job) PartInfo {
 	return PartInfo{
 		Worker: p.host.Worker, Incarnation: p.host.Incarnation, Phase: p.word(j), Reported: p.reported(),
 		Elapsed: stats.Elapsed, Processes: stats.Processes, Slabs: stats.Slabs, SlabsMax: stats.SlabBytesMax, Links: links,
+		Checkpoints: stats.Checkpoints,
 	}
 }
 

@@ -2,111 +2,141 @@ package coordinator
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/fullspate/spate/engine/control"
 )
 
-// relocation gives the tasks of lost workers to others, all of one worker to the same, so that what was together stays so. What
-// it starts from is shared with orders that are on their way, and is not changed.
+// relocation gives the tasks of lost workers to others, so that all have about as many. What it starts from is shared with
+// orders that are on their way, and is not changed.
 type relocation struct {
 	m      *Machine
 	j      *job
 	deploy control.Deploy
-	tasks  []int       // by index of deploy.Workers: how many it has
-	loops  map[int]int // the same: how many of its loops are in deploy.Slots
-	moves  map[int]int // from lost worker to new one, by index
+	hosts  []int                // who may take tasks, by index of deploy.Workers
+	tasks  map[control.Slot]int // how many there are on each loop
+	heirs  map[string]int       // who has taken the first of tasks that are to stay together, by what these are
+	moves  map[int][]int        // from each lost worker to others, by index
 }
 
-// relocate finds a new place for every task that is on a lost worker: with a worker that has had no part in the job, if there
-// is one, else with the survivor that has the fewest tasks. It returns nil if there is nobody.
+// relocate finds a new place for every task that is on a lost worker. Workers that have had no part in the job come into it for
+// those that it has lost, so that it has as many as it was submitted with; whoever has the fewest tasks is given the next. It
+// returns nil if there is nobody.
 func (m *Machine) relocate(j *job) *relocation {
-	r := &relocation{m: m, j: j, deploy: j.deploy, loops: map[int]int{}, moves: map[int]int{}}
+	r := &relocation{m: m, j: j, deploy: j.deploy, tasks: map[control.Slot]int{}, heirs: map[string]int{}, moves: map[int][]int{}}
 	r.deploy.Workers, r.deploy.Slots = slices.Clone(j.deploy.Workers), slices.Clone(j.deploy.Slots)
 	r.deploy.Recovers, r.deploy.Gone = true, j.gone()
-	r.count()
-	spares := m.spares(j)
-	for _, lost := range r.deploy.Gone {
-		if r.tasks[lost] == 0 {
-			continue
+	r.survivors()
+	for _, w := range m.spares(j) {
+		if len(r.hosts) < max(j.deploy.Spec.Workers, 1) {
+			r.add(w)
 		}
-		var to int
-		if len(spares) > 0 {
-			to = r.add(spares[0])
-			spares = spares[1:]
-		} else if to = r.survivor(); to < 0 {
-			return nil
-		}
-		r.moves[lost] = to
-		r.tasks[to] += r.tasks[lost]
 	}
+	if len(r.hosts) == 0 {
+		return nil
+	}
+	r.count()
 	r.move()
 	return r
 }
 
-// count counts the tasks of each worker.
-func (r *relocation) count() {
-	r.tasks = make([]int, len(r.deploy.Workers))
-	for _, unit := range r.deploy.Place {
-		for _, slot := range unit {
-			r.tasks[r.deploy.Slots[slot].Worker]++
+// survivors are the workers whose parts go on and that are there, or may be back in time.
+func (r *relocation) survivors() {
+	for i, p := range r.j.parts {
+		if w := r.m.host(p); !p.over() && w != nil && (w.state == WorkerReady || w.state == WorkerAway) {
+			r.hosts = append(r.hosts, i)
 		}
 	}
 }
 
 // add has a worker take part in the job.
-func (r *relocation) add(w *member) (index int) {
-	index = len(r.deploy.Workers)
+func (r *relocation) add(w *member) {
+	index := len(r.deploy.Workers)
+	r.hosts = append(r.hosts, index)
 	r.deploy.Workers = append(r.deploy.Workers, control.Host{Worker: w.id, Incarnation: w.incarnation, Addr: w.addr})
 	for loop := range w.loops {
 		r.deploy.Slots = append(r.deploy.Slots, control.Slot{Worker: index, Loop: loop})
 	}
-	r.tasks = append(r.tasks, 0)
-	return index
 }
 
-// survivor is the worker that has the fewest tasks, of those whose parts go on and that are there, or may be back in time; -1
-// if there is none.
-func (r *relocation) survivor() int {
-	best := -1
-	for i := range r.deploy.Workers {
-		if i < len(r.j.parts) {
-			p := r.j.parts[i]
-			w := r.m.host(p)
-			if p.over() || w == nil || w.state != WorkerReady && w.state != WorkerAway {
-				continue
-			}
-		}
-		if best < 0 || r.tasks[i] < r.tasks[best] {
-			best = i
+// count counts the tasks on each loop of those who may take more.
+func (r *relocation) count() {
+	for _, s := range r.deploy.Slots {
+		if slices.Contains(r.hosts, s.Worker) {
+			r.tasks[s] = 0
 		}
 	}
-	return best
+	for _, unit := range r.deploy.Place {
+		for _, slot := range unit {
+			if s := r.deploy.Slots[slot]; slices.Contains(r.hosts, s.Worker) {
+				r.tasks[s]++
+			}
+		}
+	}
 }
 
 // move puts every task of a lost worker in the slot where it is to be.
 func (r *relocation) move() {
-	slots := make(map[control.Slot]int, len(r.deploy.Slots))
-	for i, s := range r.deploy.Slots {
-		slots[s] = i
-		r.loops[s.Worker]++
-	}
 	place := make([][]int, len(r.deploy.Place))
 	for u, unit := range r.deploy.Place {
-		place[u] = make([]int, len(unit))
+		place[u] = slices.Clone(unit)
 		for i, slot := range unit {
-			place[u][i] = slots[r.at(r.deploy.Slots[slot])]
+			lost := r.deploy.Slots[slot].Worker
+			if !slices.Contains(r.deploy.Gone, lost) {
+				continue
+			}
+			to := r.heir(r.together(u, i))
+			place[u][i] = slices.Index(r.deploy.Slots, to)
+			if !slices.Contains(r.moves[lost], to.Worker) {
+				r.moves[lost] = append(r.moves[lost], to.Worker)
+			}
 		}
 	}
 	r.deploy.Place = place
 }
 
-// at is where a task is to be that is in a slot: on the same loop of another worker, as far as that has so many.
-func (r *relocation) at(s control.Slot) control.Slot {
-	if to, lost := r.moves[s.Worker]; lost {
-		return control.Slot{Worker: to, Loop: s.Loop % r.loops[to]}
+// together names what a task has to stay together with: tasks of the same number of operators that are placed alike, and all
+// those of an operator that is pinned to a worker. It is empty for most.
+func (r *relocation) together(unit, task int) string {
+	op := r.j.topology.host(unit)
+	if op == nil {
+		return ""
 	}
-	return s
+	_, pinned := r.deploy.Spec.Pins[op.ID]
+	switch {
+	case pinned:
+		return "operator " + op.ID
+	case op.Group != "":
+		return fmt.Sprintf("group %s, task %d", op.Group, task)
+	}
+	return ""
+}
+
+// heir is the loop that takes a task: that of the worker with the fewest which has the fewest itself.
+func (r *relocation) heir(together string) control.Slot {
+	worker, known := r.heirs[together]
+	if !known || together == "" {
+		worker = r.least()
+		r.heirs[together] = worker
+	}
+	best := control.Slot{Worker: -1}
+	for _, s := range r.deploy.Slots {
+		if s.Worker == worker && (best.Worker < 0 || r.tasks[s] < r.tasks[best]) {
+			best = s
+		}
+	}
+	r.tasks[best]++
+	return best
+}
+
+// least is the worker that has the fewest tasks.
+func (r *relocation) least() int {
+	sums := map[int]int{}
+	for s, n := range r.tasks {
+		sums[s.Worker] += n
+	}
+	return slices.MinFunc(r.hosts, func(a, b int) int { return cmp.Compare(sums[a], sums[b]) })
 }
 
 // topology is the job's with the tasks where they are to be.
@@ -116,8 +146,8 @@ func (r *relocation) topology() Topology {
 		op := &t.Operators[o]
 		op.Tasks = slices.Clone(op.Tasks)
 		for i := range op.Tasks {
-			at := r.at(control.Slot{Worker: op.Tasks[i].Part, Loop: op.Tasks[i].Loop})
-			op.Tasks[i].Worker, op.Tasks[i].Part, op.Tasks[i].Loop = r.deploy.Workers[at.Worker].Worker, at.Worker, at.Loop
+			s := r.deploy.Slots[r.deploy.Place[op.Unit][i]]
+			op.Tasks[i].Worker, op.Tasks[i].Part, op.Tasks[i].Loop = r.deploy.Workers[s.Worker].Worker, s.Worker, s.Loop
 		}
 	}
 	return t

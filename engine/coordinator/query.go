@@ -70,7 +70,9 @@ type Operator struct {
 	ID     string  `json:"id"`
 	Kind   string  `json:"kind"` // source, process or sink
 	Inputs []Input `json:"inputs,omitempty"`
-	Host   string  `json:"host"` // the operator in whose tasks it runs: itself, unless it is fused
+	Host   string  `json:"host"`            // the operator in whose tasks it runs: itself, unless it is fused
+	Unit   int     `json:"unit"`            // of the plan: those who share tasks have the same
+	Group  string  `json:"group,omitempty"` // those of a group are placed alike
 	Tasks  []Place `json:"tasks"`
 }
 
@@ -89,13 +91,23 @@ type Place struct {
 	Splits []string        `json:"splits,omitempty"` // of a source
 }
 
+// host is the operator that a unit's tasks are named after.
+func (t *Topology) host(unit int) *Operator {
+	for i, op := range t.Operators {
+		if op.Unit == unit && op.ID == op.Host {
+			return &t.Operators[i]
+		}
+	}
+	return nil
+}
+
 // topology describes a plan and where its tasks are.
 func topology(p *graph.Plan, hosts []control.Host, slots []control.Slot, place [][]int) Topology {
 	t := Topology{Name: p.Graph.Name}
 	for _, op := range p.Graph.Operators {
 		u, _ := p.Where(op)
 		unit := p.Units[u]
-		o := Operator{ID: op.ID, Kind: op.Kind.String(), Host: unit.Host().ID}
+		o := Operator{ID: op.ID, Kind: op.Kind.String(), Host: unit.Host().ID, Unit: u, Group: op.Group}
 		for _, in := range op.Inputs {
 			o.Inputs = append(o.Inputs, Input{in.From.ID, in.From.Outs[in.Out].Name})
 		}

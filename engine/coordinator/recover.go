@@ -188,8 +188,12 @@ func (j *job) take(d control.Deploy, t Topology) {
 func (r *relocation) describe() string {
 	var moves []string
 	for _, lost := range r.deploy.Gone {
-		if to, moved := r.moves[lost]; moved {
-			moves = append(moves, fmt.Sprintf("tasks of %s go to %s", r.deploy.Workers[lost].Worker, r.deploy.Workers[to].Worker))
+		var heirs []string
+		for _, to := range r.moves[lost] {
+			heirs = append(heirs, r.deploy.Workers[to].Worker)
+		}
+		if len(heirs) > 0 {
+			moves = append(moves, fmt.Sprintf("tasks of %s go to %s", r.deploy.Workers[lost].Worker, strings.Join(heirs, ", ")))
 		}
 	}
 	return strings.Join(moves, ", ")

@@ -73,16 +73,16 @@ func TestSpareTakesOver(t *testing.T) {
 	}
 }
 
-// Without spare workers the survivor with the fewest tasks takes all that one had, on the loops that it has.
+// Without spare workers the survivors share what one had, so that each of their loops has about as much.
 func TestSurvivorsTakeOver(t *testing.T) {
 	r := newRig(t)
 	workers := r.add("", "", "")
 	id := r.mustSubmit(Submission{Config: durable, Parallelism: map[string]int{"in": 1, "count": 4}})
 	wantTasks(t, r.job(id), "w2/0", "w3/0", "w1/1", "w2/1") // and w1 has the source
 	r.lose(workers[1])
-	wantTasks(t, r.wantState(id, Running), "w3/0", "w3/0", "w1/1", "w3/1")
+	wantTasks(t, r.wantState(id, Running), "w3/1", "w3/0", "w1/1", "w1/0")
 	r.lose(workers[2])
-	wantTasks(t, r.wantState(id, Running), "w1/0", "w1/0", "w1/1", "w1/1")
+	wantTasks(t, r.wantState(id, Running), "w1/1", "w1/0", "w1/1", "w1/0")
 	r.connect(&fakeWorker{id: "small", incarnation: 77, loops: 1, parts: map[string]*fakePart{}})
 	r.lose(workers[0])
 	wantTasks(t, r.wantState(id, Running), "small/0", "small/0", "small/0", "small/0")
@@ -100,7 +100,7 @@ func TestTwoAtOnce(t *testing.T) {
 	if n := len(slices.DeleteFunc(r.log, func(s string) bool { return s != "+reassign" })); n != 1 || len(j.Losses) != 2 {
 		t.Errorf("%d orders after losses %+v", n, j.Losses)
 	}
-	wantTasks(t, j, "w1/0", "w4/0", "w4/0", "w1/1", "w4/1", "w4/1") // w1 has one more of the source
+	wantTasks(t, j, "w1/0", "w4/0", "w4/1", "w1/1", "w1/0", "w4/0")
 }
 
 // A worker that is lost while it is taking over is made good itself.
@@ -292,7 +292,7 @@ func TestZombie(t *testing.T) {
 	r.wantState(id, Recovering)
 	r.wantState(r.mustSubmit(Submission{Config: durable}), Running)
 	r.add("w1")
-	wantTasks(t, r.wantState(id, Running), "w1/0", "w1/0", "w1/1", "w1/1")
+	wantTasks(t, r.wantState(id, Running), "w1/0", "w1/1", "w1/0", "w1/1")
 }
 
 func TestProbes(t *testing.T) {

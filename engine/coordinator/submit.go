@@ -83,7 +83,7 @@ func (m *Machine) lay(r *JobRecord, s Submission, chosen []*member) error {
 	}
 	r.Deploy.Slots = slots(chosen)
 	r.Deploy.Spec = control.JobSpec{
-		Program: s.Query.Program, Params: s.Query.Params, Parallelism: s.Parallelism, Default: len(r.Deploy.Slots),
+		Program: s.Query.Program, Params: s.Query.Params, Parallelism: s.Parallelism, Workers: len(chosen), Default: len(r.Deploy.Slots),
 		Pins: s.Pins, Fingerprint: s.Query.Graph.Fingerprint(), Config: s.Config,
 	}
 	plan, err := graph.NewPlan(s.Query.Graph.Untyped(), graph.PlanConfig{

@@ -104,7 +104,7 @@ func Make(plan *graph.Plan, cfg Config) (*Deployment, error) {
 			if !d.local(t) {
 				continue
 			}
-			if err := d.fill(t); err != nil {
+			if err := d.fill(t, false); err != nil {
 				return nil, errors.Join(err, d.Close())
 			}
 		}
@@ -149,10 +149,10 @@ func (d *Deployment) addSources() {
 func (d *Deployment) local(t *Task) bool { return d.cfg.Local == nil || d.cfg.Local(t.Unit, t.Index) }
 
 // fill makes the task itself, without logs and channels.
-func (d *Deployment) fill(t *Task) (err error) {
+func (d *Deployment) fill(t *Task, heir bool) (err error) {
 	u := d.Plan.Units[t.Unit]
 	cfg := task.Config{
-		Index: t.Index, Of: u.Tasks, Range: u.Ranges[t.Index],
+		Index: t.Index, Of: u.Tasks, Range: u.Ranges[t.Index], Heir: heir,
 		Specs: u.Specs(), Pool: d.cfg.Pool, Clock: d.cfg.Clock, Ages: d.ages,
 	}
 	if host := u.Host(); host.Kind == task.Source {
@@ -174,7 +174,7 @@ func (d *Deployment) fill(t *Task) (err error) {
 func (d *Deployment) Build(unit, index int) (*Task, error) {
 	old := d.Units[unit][index]
 	t := &Task{Unit: unit, Index: index, Number: old.Number, first: old.first}
-	if err := d.fill(t); err != nil {
+	if err := d.fill(t, true); err != nil {
 		return nil, err
 	}
 	var err error

@@ -118,6 +118,7 @@ type SourceSpec struct {
 type SinkPart struct {
 	Index, Of int
 	Range     partition.Range
+	Heir      bool // the task was on another worker, which was given up and may not be dead
 }
 
 // SinkWriter takes results out of the engine. It belongs to one task and is called by one goroutine at a time.

@@ -64,7 +64,9 @@ type Instance struct {
 	Outs     []*Output
 
 	task *Task
-	Emit Handler // of a source: its Fixed sends a record's value along the output
+	// Emit, of a source, sends records' values along the output, each at its time, until the Ctx is Stopped or there are no
+	// more. It returns how many, which is at least one.
+	Emit func(*Ctx, *Records) int
 
 	tables []*state.Map
 	in     uint64
@@ -75,6 +77,7 @@ type Instance struct {
 type Config struct {
 	Index, Of int
 	Range     partition.Range
+	Heir      bool    // it takes the place of a task that is lost
 	Specs     []*Spec // the host operator first; then those fused into it, each after the one that feeds it
 	Pool      *slab.Pool
 	Splits    []Split // the splits that a source's task reads
@@ -109,7 +112,7 @@ func New(cfg Config) (*Task, error) {
 		t.reading, err = newReading(host.Reading, cfg.Splits, cfg.Clock)
 		t.trail = cfg.Ages.of(cfg.Splits)
 	case Sink:
-		part := SinkPart{Index: cfg.Index, Of: cfg.Of, Range: cfg.Range}
+		part := SinkPart{Index: cfg.Index, Of: cfg.Of, Range: cfg.Range, Heir: cfg.Heir}
 		var h Handler
 		t.writer, h, err = host.Writing.Open(part)
 		t.insts[0].Handlers[0] = h
