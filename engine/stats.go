@@ -22,7 +22,7 @@ type Stats struct {
 	Checkpoints  Checkpoints    `json:",omitzero"`
 }
 
-// Checkpoints count the checkpoints that a job in the calling process has taken, and say from where it has gone on.
+// Checkpoints count the checkpoints that a job has taken, and say from where one in the calling process has gone on.
 type Checkpoints struct {
 	Taken    uint64        // that are durable
 	Failed   uint64        // that are not; each is tried again
@@ -30,6 +30,14 @@ type Checkpoints struct {
 	SliceMax time.Duration // the longest that taking them held up a loop at once
 	Restored int           // tasks that went on from a checkpoint of an earlier run; 0 for a run from the beginning
 	From     wire.Time     // the least position from which a source went on; 0 for the beginning
+}
+
+// Add adds what another process has counted.
+func (c *Checkpoints) Add(o Checkpoints) {
+	c.Taken += o.Taken
+	c.Failed += o.Failed
+	c.Bytes += o.Bytes
+	c.SliceMax = max(c.SliceMax, o.SliceMax)
 }
 
 // LinkStats count what went over connections between workers.

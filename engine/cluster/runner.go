@@ -217,6 +217,7 @@ func statsOf(info coordinator.JobInfo) (s engine.Stats) {
 		s.Elapsed = max(s.Elapsed, p.Elapsed)
 		s.Processes = append(s.Processes, p.Processes...)
 		s.SlabBytesMax += p.SlabsMax
+		s.Checkpoints.Add(p.Checkpoints)
 		addSlabs(&s.Slabs, owners, p.Slabs)
 		for _, l := range p.Links {
 			s.Links.Add(engine.LinkStats{BytesOut: l.BytesOut, BytesIn: l.BytesIn, TuplesOut: l.TuplesOut, TuplesIn: l.TuplesIn})

@@ -332,6 +332,7 @@ func (j *job) stats() engine.Stats {
 		if l != nil {
 			s.Tasks = engine.AppendTasks(s.Tasks, j.w.id, l.index, l.loop, s.Elapsed)
 			s.Links.Add(l.counted())
+			s.Checkpoints.Add(l.checkpoints())
 		}
 	}
 	return s

@@ -34,8 +34,9 @@ type lane struct {
 	over    bool // nothing is stepped any more
 
 	mu     sync.Mutex
-	counts []link.Stats // by order, as last published; guarded by mu
-	broken []uint64     // guarded by mu
+	counts []link.Stats     // by order, as last published; guarded by mu
+	broken []uint64         // guarded by mu
+	kept   checkpoint.Stats // as last published; guarded by mu
 	told   time.Duration
 }
 
@@ -200,6 +201,16 @@ func (l *lane) publish() {
 		l.counts = append(l.counts, p.link.Stats())
 		l.broken = append(l.broken, p.broken)
 	}
+	if l.taker != nil {
+		l.kept = l.taker.Stats()
+	}
+}
+
+// checkpoints are what taking them has come to.
+func (l *lane) checkpoints() engine.Checkpoints {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return engine.Checkpoints{Taken: l.kept.Taken, Failed: l.kept.Failed, Bytes: l.kept.Bytes, SliceMax: l.kept.SliceMax}
 }
 
 // counted is the sum over the lane's connections.
