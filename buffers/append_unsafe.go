@@ -67,9 +67,19 @@ func (o *openFrame) tuples() uint32 {
 // filled completely before any other call. t must not be below the last one's
 // time. It panics with *slab.BudgetError when there is no memory.
 func (l *Log) AppendFixed(t wire.Time, hash uint64) unsafe.Pointer {
+	if p := l.AppendOpen(t, hash); p != nil {
+		return p
+	}
+	l.openFixed()
+	return l.AppendOpen(t, hash)
+}
+
+// AppendOpen is AppendFixed where the open frame has room for the tuple, and
+// otherwise nil: small enough to be a part of the loop that calls it.
+func (l *Log) AppendOpen(t wire.Time, hash uint64) unsafe.Pointer {
 	off := l.open.off
 	if off == l.open.limit {
-		return l.appendSlow(t, hash)
+		return nil
 	}
 	if invariants {
 		l.checkOrder(t)
@@ -80,15 +90,40 @@ func (l *Log) AppendFixed(t wire.Time, hash uint64) unsafe.Pointer {
 	return wire.FixedAt(p)
 }
 
-// appendSlow is AppendFixed when no frame is open or it is full.
-//
-//go:noinline
-func (l *Log) appendSlow(t wire.Time, hash uint64) unsafe.Pointer {
+// openFixed opens a frame for tuples of fixed size.
+func (l *Log) openFixed() {
 	if l.cfg.PayloadSize == 0 {
 		panic(fmt.Sprintf("BUG: AppendFixed on stream %d, whose payloads vary", l.cfg.Stream))
 	}
 	l.openFor(int(l.open.stride))
-	return l.AppendFixed(t, hash)
+}
+
+// AppendRun adds the first tuples of a run to a stream of fixed payloads, at
+// least one: as many as lie in one piece, of which none but the last fills the
+// log, so that asking whether it is Full after them is asking after each. It
+// returns where the first one is and how many there are. Headers, by
+// wire.PutTuple, and payloads are to be filled in completely before any other
+// call. Times are not below the last tuple's, nor below each other, and at least
+// one is given. It panics with *slab.BudgetError when there is no memory.
+func (l *Log) AppendRun(times []wire.Time) (p unsafe.Pointer, n int) {
+	o := &l.open
+	if o.off == o.limit {
+		l.openFixed()
+	}
+	if invariants {
+		l.checkOrder(times[0])
+		for i, t := range times[1:] {
+			if t < times[i] {
+				panic(fmt.Sprintf("BUG: stream %d: run with %v after %v", l.cfg.Stream, t, times[i]))
+			}
+		}
+	}
+	stride := int64(o.stride)
+	n = min(len(times), int((o.limit-o.off)/o.stride))
+	n = min(n, max(int((o.room-o.bytes()+stride-1)/stride), 1))
+	p = unsafe.Add(o.base, o.off)
+	o.off += uintptr(n) * o.stride
+	return p, n
 }
 
 // Append adds a tuple with a payload of n bytes and returns where it goes, with

@@ -47,9 +47,9 @@ func hashing[T any](in graph.Input, codec wire.Codec[T], k keying[T]) graph.Inpu
 	fixed := codec.Size() > 0
 	switch {
 	case k.u64 != nil && fixed:
-		in.HashFixed = func(p task.Ptr) uint64 { return partition.HashUint64(k.u64((*T)(p))) }
+		in.HashFixed = hashUint64(k.u64)
 	case k.bytes != nil && fixed:
-		in.HashFixed = func(p task.Ptr) uint64 { return hashBytes(k.bytes((*T)(p))) }
+		in.HashFixed = hashFixedBytes(k.bytes)
 	case k.u64 != nil:
 		in.HashBytes = func(b []byte) uint64 { return partition.HashUint64(k.u64(decoded(codec, b, new(T)))) }
 	case k.bytes != nil:

@@ -99,7 +99,7 @@ func Source[T any](g *Graph, id string, s SourceSpec[T]) Stream[T] {
 			out = Stream[T]{from: op, codec: codec}
 			return
 		}
-		d.in.Emit = task.Handler{Fixed: func(c *Ctx, p task.Ptr) { port.Emit(c, (*T)(p)) }}
+		d.in.Emit = port.emitRecords
 	})
 	return out
 }

@@ -20,7 +20,7 @@ func Example() {
 	both, _ := table.Split(2, 1, 1, plan.Cuts, []uint16{2, 3})
 	after, _ := both.Remove(3, 1)
 	hash := uint64(1<<64 - 1)
-	fmt.Println(table.Lookup(hash), both.Lookup(hash), after.Lookup(hash), after.Single(hash))
+	fmt.Println(table.Lookup(hash), both.Lookup(hash), after.Lookup(hash), after.Direct(hash))
 	// Output:
 	// [0xd555555555555556] 1
 	// [1] [1 3] [3] 3

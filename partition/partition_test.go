@@ -182,7 +182,7 @@ func BenchmarkHashBytes(b *testing.B) {
 	}
 }
 
-func benchmarkSingle(b *testing.B, t *Table) {
+func benchmarkDirect(b *testing.B, t *Table) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var hashes [4096]uint64
 	for i := range hashes {
@@ -191,7 +191,7 @@ func benchmarkSingle(b *testing.B, t *Table) {
 	n, sum := 0, 0
 	for b.Loop() {
 		for _, h := range hashes {
-			sum += t.Single(h)
+			sum += t.Direct(h)
 		}
 		n += len(hashes)
 	}
@@ -201,8 +201,8 @@ func benchmarkSingle(b *testing.B, t *Table) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/lookup")
 }
 
-func BenchmarkSingle8(b *testing.B)   { benchmarkSingle(b, evenTable(b, 8)) }
-func BenchmarkSingle100(b *testing.B) { benchmarkSingle(b, evenTable(b, 100)) }
+func BenchmarkDirect8(b *testing.B)   { benchmarkDirect(b, evenTable(b, 8)) }
+func BenchmarkDirect100(b *testing.B) { benchmarkDirect(b, evenTable(b, 100)) }
 
 func BenchmarkLookupSplit(b *testing.B) {
 	t, err := evenTable(b, 2).Split(2, 1, 1, []uint64{3 << 62}, []uint16{5, 6})
@@ -217,7 +217,7 @@ func BenchmarkLookupSplit(b *testing.B) {
 	n, sum := 0, 0
 	for b.Loop() {
 		for _, h := range hashes {
-			if v := t.Single(h); v >= 0 {
+			if v := t.Direct(h); v >= 0 {
 				sum += v
 			} else {
 				sum += len(t.Lookup(h))

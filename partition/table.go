@@ -78,18 +78,13 @@ func compareRoutes(a, b Route) int {
 		cmp.Compare(a.Range.Last, b.Range.Last), cmp.Compare(a.Target, b.Target))
 }
 
-// Single returns the target of hash when there is exactly one, and otherwise
-// -1: the fast path of routing.
-func (t *Table) Single(hash uint64) int {
+// Direct returns the target of hash where all hashes that begin as it does go to
+// that one alone, which holds for all but those near a cut and those of ranges
+// that are being moved, and otherwise -1. It is the first question of routing:
+// small enough to be a part of the loop that asks it.
+func (t *Table) Direct(hash uint64) int {
 	if v := t.single[hash>>radixShift]; v != several {
 		return int(v)
-	}
-	return t.singleSlow(hash)
-}
-
-func (t *Table) singleSlow(hash uint64) int {
-	if s := t.Lookup(hash); len(s) == 1 {
-		return int(s[0])
 	}
 	return -1
 }

@@ -38,7 +38,7 @@ type Operator struct {
 type Input struct {
 	From      *Operator
 	Out       int
-	HashFixed func(task.Ptr) uint64 // hash of a payload's key; nil, like HashBytes, where tuples keep their hash
+	HashFixed *task.KeyHash // hash of a payload's key; nil, like HashBytes, where tuples keep their hash
 	HashBytes func([]byte) uint64
 }
 

@@ -163,9 +163,16 @@ func (b *bench) source(l *buffers.Log, splits map[uint16]func(Offset) *rows) *Ta
 		}
 	}
 	s.Bind = func(in *Instance) {
-		in.Emit.Fixed = func(c *Ctx, v Ptr) {
+		in.Emit = func(c *Ctx, r *Records) int {
 			e := &in.Outs[0].Edges[0]
-			*(*uint64)(c.AppendFixed(e.Log(c.Hash()), c.Hash())) = *(*uint64)(v)
+			for i := range r.Times {
+				r.Begin(c, i)
+				*(*uint64)(c.AppendFixed(e.Log(c.Hash()), c.Hash())) = *(*uint64)(r.Value(i))
+				if c.Stopped() {
+					return i + 1
+				}
+			}
+			return len(r.Times)
 		}
 	}
 	t, err := New(Config{Of: 1, Specs: []*Spec{s}, Pool: b.pool, Splits: s.Reading.Splits})

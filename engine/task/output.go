@@ -23,7 +23,7 @@ type Edge struct {
 	inst *Instance // the fused consumer
 
 	// HashFixed and HashBytes give the hash of a payload's key; where both are nil tuples keep the step's hash.
-	HashFixed func(Ptr) uint64
+	HashFixed *KeyHash
 	HashBytes func([]byte) uint64
 
 	consumer string // whose key function that is
@@ -33,16 +33,25 @@ type Edge struct {
 	one    *buffers.Log // the only log, where there is but one
 }
 
-// Log is the log that a tuple of this hash goes to, nil where it goes to none or to several: see Logs.
+// KeyHash gives hashes of the keys of payloads of fixed size. Its functions are called by many goroutines.
+type KeyHash struct {
+	Of      func(Ptr) uint64
+	Records func(*Ctx, *Records, []uint64) // of one value after another, At whose time the Ctx is meanwhile
+}
+
+// Log is the log that a tuple of this hash goes to, nil where it goes to several or it takes longer to find out: see Set.
 func (e *Edge) Log(hash uint64) *buffers.Log {
 	if e.one != nil {
 		return e.one
 	}
-	if i := e.routes.Single(hash); i >= 0 {
+	if i := e.routes.Direct(hash); i >= 0 {
 		return e.logs[i]
 	}
 	return nil
 }
+
+// Only is the log that every tuple goes to, nil where there are several.
+func (e *Edge) Only() *buffers.Log { return e.one }
 
 // Set is the routing table's answer for hash: indexes for At.
 func (e *Edge) Set(hash uint64) []uint16 { return e.routes.Lookup(hash) }
@@ -50,22 +59,37 @@ func (e *Edge) Set(hash uint64) []uint16 { return e.routes.Lookup(hash) }
 // At is the i-th log.
 func (e *Edge) At(i uint16) *buffers.Log { return e.logs[i] }
 
+// Filled takes note of it, and says so, when what has been appended to l has filled it: no further step follows.
+func (c *Ctx) Filled(l *buffers.Log) bool {
+	if l.Full() {
+		c.full = true
+		return true
+	}
+	return false
+}
+
 // Append makes room in l for a tuple of n payload bytes at the step's τ.
 func (c *Ctx) Append(l *buffers.Log, hash uint64, n int) []byte {
 	b := l.Append(c.tau, hash, n)
-	if l.Full() {
-		c.full = true
-	}
+	c.Filled(l)
 	return b
 }
 
 // AppendFixed makes room in l for a tuple of fixed size at the step's τ.
 func (c *Ctx) AppendFixed(l *buffers.Log, hash uint64) Ptr {
-	p := l.AppendFixed(c.tau, hash)
-	if l.Full() {
-		c.full = true
+	p := l.AppendOpen(c.tau, hash)
+	if p == nil {
+		p = l.AppendFixed(c.tau, hash)
 	}
+	c.Filled(l)
 	return p
+}
+
+// AppendRun makes room in l for the first of the tuples at the given times: see buffers.Log.AppendRun.
+func (c *Ctx) AppendRun(l *buffers.Log, times []wire.Time) (p Ptr, n int) {
+	p, n = l.AppendRun(times)
+	c.Filled(l)
+	return p, n
 }
 
 // EmitBytes sends a payload of variable size along all edges of o. The payload is borrowed.
@@ -98,7 +122,7 @@ func (c *Ctx) EmitBytes(o *Output, payload []byte) {
 // HashFixed is the hash of the key that the consumer along e, the i-th edge, gives the payload at p. e.HashFixed must be set.
 func (o *Output) HashFixed(i int, e *Edge, p Ptr) uint64 {
 	o.routing = i + 1
-	h := e.HashFixed(p)
+	h := e.HashFixed.Of(p)
 	o.routing = 0
 	return h
 }
@@ -129,7 +153,7 @@ func (e *Edge) Route(table *partition.Table, logs []*buffers.Log) {
 
 // AddEdge adds an edge to an output of an instance, with the id of the consumer and the hash functions of its key, and
 // returns its index.
-func (t *Task) AddEdge(instance, out int, consumer string, hashFixed func(Ptr) uint64, hashBytes func([]byte) uint64) int {
+func (t *Task) AddEdge(instance, out int, consumer string, hashFixed *KeyHash, hashBytes func([]byte) uint64) int {
 	o := t.insts[instance].Outs[out]
 	o.Edges = append(o.Edges, Edge{consumer: consumer, HashFixed: hashFixed, HashBytes: hashBytes})
 	return len(o.Edges) - 1

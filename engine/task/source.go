@@ -8,7 +8,6 @@ import (
 
 	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/ft"
-	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -23,6 +22,7 @@ type reading struct {
 	due    time.Duration // as in Measure
 
 	released time.Duration // when a record was, last
+	records  Records       // those that are being sent along
 }
 
 type splitReading struct {
@@ -219,56 +219,6 @@ func (r *reading) fill(s *splitReading, now time.Duration) error {
 		s.next = s.timeOf(recordMillis(s.record()))
 	}
 	return nil
-}
-
-func (s *splitReading) record() Ptr { return at(s.block.Base, uintptr(s.i)*s.block.Stride) }
-
-// timeOf is τ of the split's next record, whose own time is ms: unique, increasing, and above what was promised.
-func (s *splitReading) timeOf(ms int64) wire.Time {
-	if ms > wire.MillisMax {
-		panic(fmt.Sprintf("split %d (%s): a record's time is %d ms, want at most %d", s.Ordinal, s.Name, ms, uint64(wire.MillisMax)))
-	}
-	tau := wire.At(uint64(max(ms, 0)), s.Ordinal, 1)
-	if s.at.Last > 0 {
-		tau = max(tau, s.at.Last.Next())
-	}
-	if p := s.at.Promise; tau < p {
-		tau = wire.At(p.Millis(), s.Ordinal, 1)
-		if tau < p {
-			tau = wire.At(p.Millis()+1, s.Ordinal, 1)
-		}
-	}
-	return tau
-}
-
-// emit sends records of one split along, as long as they lie below limit.
-func (t *Task) emit(s *splitReading, limit wire.Time, budget int) int {
-	c, h := &t.ctx, &t.insts[0].Emit
-	n, start := min(s.block.N, s.i+budget), s.i
-	for s.i < n && s.next < limit {
-		v := recordValue(s.record())
-		c.tau = s.next
-		c.hash = partition.HashUint64(uint64(s.next))
-		h.Fixed(c, v)
-		s.at.Last = s.next
-		ms := recordMillis(s.record())
-		s.i++
-		if s.i < s.block.N {
-			if next := recordMillis(s.record()); next == ms {
-				s.next = s.at.Last.Next() // as timeOf would say
-			} else {
-				s.next = s.timeOf(next)
-			}
-		}
-		if c.full || c.err != nil {
-			break
-		}
-	}
-	if s.i == s.block.N {
-		s.next = s.lookAhead()
-	}
-	t.insts[0].in += uint64(s.i - start)
-	return s.i - start
 }
 
 // lookAhead is a lower bound for the split's next time, without reading.
