@@ -22,6 +22,7 @@ type Cursor struct {
 	acked    wire.Time
 	loaded   []loaded
 	err      error
+	bystands bool // it has no say in what is trimmed
 
 	shared cursorShared
 }
@@ -55,6 +56,16 @@ func (l *Log) OpenCursor(from wire.Time) (*Cursor, error) {
 	c.shared.acked.Store(uint64(from))
 	l.cursors = append(l.cursors, c)
 	return c, nil
+}
+
+// OpenBystander opens the log like OpenCursor, for somebody who is not its consumer: the cursor has no say in what is trimmed,
+// and what it has not passed stays in memory though it is.
+func (l *Log) OpenBystander(from wire.Time) (*Cursor, error) {
+	c, err := l.OpenCursor(from)
+	if err == nil {
+		c.bystands = true
+	}
+	return c, err
 }
 
 // Next returns the next sealed frame, which is lent until the reader

@@ -65,6 +65,10 @@ func (l *Log) reset() {
 	l.pub = new(published) // closed cursors may still hold the old one
 }
 
+// Last is the time of the last tuple that was sealed, 0 if none was since the
+// log was made or loaded.
+func (l *Log) Last() wire.Time { return l.last }
+
 // Frontier is the last published frontier.
 func (l *Log) Frontier() wire.Time { return l.frontier }
 

@@ -612,3 +612,57 @@ func TestTrimByReader(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestBystander reads a log of which nothing is left, in its own time.
+func TestBystander(t *testing.T) {
+	for _, consumption := range []bool{false, true} {
+		pool := slab.New(slab.Config{})
+		l, err := New(Config{Stream: 1, PayloadSize: 8, FrameBytes: 256, ChunkBytes: 4 << 10, Pool: pool, TrimOnAck: consumption})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill := func(from, to wire.Time) {
+			for at := from; at < to; at++ {
+				l.Append(at, 0, 8)
+			}
+			l.Seal(to)
+		}
+		fill(1, 1000)
+		b, err := l.OpenBystander(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Collect(); l.TrimPoint() != 0 {
+			t.Fatalf("a bystander has the log trimmed at %v", l.TrimPoint())
+		}
+		c, err := l.OpenCursor(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ok := c.Next(); ok; _, ok = c.Next() {
+		}
+		c.Ack(1000)
+		c.Trim(1000)
+		if l.Collect(); l.TrimPoint() != 1000 {
+			t.Fatalf("a bystander keeps the log from being trimmed: it is at %v", l.TrimPoint())
+		}
+		fill(1000, 2000)
+		want := wire.Time(1)
+		for f, ok := b.Next(); ok; f, ok = b.Next() {
+			for view := f.View(); view.Valid(); view.Advance() {
+				if view.Time() != want {
+					t.Fatalf("the bystander reads %v, want %v", view.Time(), want)
+				}
+				want++
+			}
+		}
+		if want != 2000 {
+			t.Fatalf("the bystander has read up to %v, want 2000", want)
+		}
+		b.Close()
+		c.Close()
+		if err := errors.Join(l.Close(), pool.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

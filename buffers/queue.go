@@ -138,12 +138,16 @@ func (l *Log) TrimPoint() wire.Time { return l.trim }
 // is nothing to do; spilling writes files.
 func (l *Log) Collect() {
 	if len(l.cursors) > 0 {
-		least := wire.TimeMax
+		least, consumed := wire.TimeMax, false
 		for _, c := range l.cursors {
-			least = min(least, c.needed(l.cfg.TrimOnAck))
+			if !c.bystands {
+				least, consumed = min(least, c.needed(l.cfg.TrimOnAck)), true
+			}
 		}
 		l.dropClosed()
-		l.Trim(least)
+		if consumed {
+			l.Trim(least)
+		}
 	}
 	l.recycle()
 	if l.cfg.SpillDir != "" && l.Full() {

@@ -23,6 +23,8 @@ type Config struct {
 	// Backlog is how many bytes of a table may have been copied and not be encoded yet: the memory that a snapshot takes. 0 for
 	// 8 MiB; below 0 nothing is encoded before all is copied.
 	Backlog int64
+	// EndsAlone says that a task at its end needs no checkpoint any more: the job ends in this process, or goes on from before.
+	EndsAlone bool
 	// Keep makes a checkpoint durable and then, on any goroutine, calls done. It may block. A *ft.ChainError is answered
 	// with a checkpoint that is complete by itself.
 	Keep func(c Kept, done func(error))
@@ -66,6 +68,7 @@ type Taker struct {
 	tasks []*subject
 	run   *running // under way, nil for none
 	over  bool
+	rests bool
 	stats Stats
 
 	mu  sync.Mutex
@@ -76,11 +79,13 @@ type Taker struct {
 type subject struct {
 	*task.Task
 	id      ft.TaskID
+	rank    int
 	gen     uint64 // last used
 	kept    uint64 // generation of the last that was kept, 0 if the next has to be complete by itself
 	durable wire.Time
 	again   bool // it must be taken although nothing may have changed
 	renewed int  // how often what was kept may have been lost
+	rebase  bool // the next must be complete by itself, whatever is kept
 }
 
 // running is a checkpoint under way.
@@ -127,7 +132,8 @@ func New(cfg Config) (*Taker, error) {
 	return &Taker{cfg: cfg, sched: sched}, err
 }
 
-// Add has checkpoints taken of a task from now on. gen is the last generation that was used of it: 0 for a new task, that of
+// Add has checkpoints taken of a task from now on. Of those that are asked for at once the first added is the first taken: so
+// sinks are to be added before those that feed them. gen is the last generation that was used of it: 0 for a new task, that of
 // its checkpoint for one that was restored.
 func (k *Taker) Add(t *task.Task, m ft.Member, gen uint64) error {
 	i, err := k.sched.Add(m)
@@ -137,7 +143,7 @@ func (k *Taker) Add(t *task.Task, m ft.Member, gen uint64) error {
 	if i != len(k.tasks) {
 		panic(fmt.Sprintf("BUG: the schedule calls task %d of a loop %d", len(k.tasks), i))
 	}
-	k.tasks = append(k.tasks, &subject{Task: t, id: ft.TaskID{Operator: t.Operator(), Range: t.Range}, gen: gen, durable: t.DurableAt()})
+	k.tasks = append(k.tasks, &subject{Task: t, id: ft.TaskID{Operator: t.Operator(), Range: t.Range}, rank: m.Rank, gen: gen, durable: t.DurableAt()})
 	return nil
 }
 
@@ -149,6 +155,22 @@ func (k *Taker) Renew(match func(ft.TaskID) bool) {
 			s.renewed++
 			k.sched.Ask(i)
 		}
+	}
+}
+
+// Rest has nothing begun before Resume is called, so that somebody else may freeze the tasks. It says whether he may do so by
+// now: as long as a task is being copied he may not.
+func (k *Taker) Rest() bool {
+	k.rests = true
+	return k.run == nil || k.run.copied
+}
+
+// Resume ends the rest, in which tasks were frozen for something else than a checkpoint: the next one of each of those is
+// complete by itself, since a delta would build upon what no checkpoint has.
+func (k *Taker) Resume(frozen func(*task.Task) bool) {
+	k.rests = false
+	for _, s := range k.tasks {
+		s.rebase = s.rebase || frozen(s.Task)
 	}
 }
 
@@ -187,13 +209,16 @@ func (k *Taker) Stats() Stats { return k.stats }
 // and ends the job.
 func (k *Taker) Step(now time.Duration) (worked bool, until time.Duration, err error) {
 	worked = k.hear(now)
-	if k.run == nil && !k.over {
+	if k.run == nil && !k.over && !k.rests {
 		if err := k.begin(now); err != nil {
 			return worked, task.Never, err
 		}
 	}
 	if k.over {
 		return k.letGo() || worked, task.Never, nil
+	}
+	if k.run == nil && k.rests {
+		return worked, task.Never, nil
 	}
 	if k.run == nil {
 		_, ok, due := k.sched.Next(now)
@@ -219,8 +244,15 @@ func (k *Taker) letGo() (any bool) {
 // begin freezes the task whose turn it is, if it is one's.
 func (k *Taker) begin(now time.Duration) error {
 	for i, s := range k.tasks {
-		if s.Asked() || s.Position() == wire.TimeMax && s.durable != wire.TimeMax {
+		switch {
+		case s.durable == wire.TimeMax:
+		case s.Position() == wire.TimeMax && k.cfg.EndsAlone:
+			s.durable = wire.TimeMax
+			s.Durable(wire.TimeMax)
+		case s.Position() == wire.TimeMax:
 			k.sched.Ask(i)
+		case s.Asked():
+			k.ask(s.rank)
 		}
 	}
 	i, ok, _ := k.sched.Next(now)
@@ -234,7 +266,7 @@ func (k *Taker) begin(now time.Duration) error {
 		return nil
 	}
 	kind, follows := state.Delta, s.kept
-	if s.kept == 0 || s.Position() == wire.TimeMax { // at its end a task has nothing that a delta could be of
+	if s.kept == 0 || s.rebase || s.Position() == wire.TimeMax { // at its end a task has nothing that a delta could be of
 		kind, follows = state.Base, 0
 	}
 	start := k.cfg.Clock()
@@ -244,13 +276,23 @@ func (k *Taker) begin(now time.Duration) error {
 	}
 	s.gen++
 	k.run = &running{index: i, freeze: f, next: now, renewed: s.renewed, kept: Kept{Task: s.id, Generation: s.gen, Follows: follows, Position: s.Position()}}
-	s.again = false
+	s.again, s.rebase = false, false
 	if k.cfg.Backlog > 0 {
 		f.SetBacklog(k.cfg.Backlog)
 		k.finish()
 	}
 	k.held(start)
 	return nil
+}
+
+// ask has checkpoints taken of the tasks up to a rank, which has been asked for one: the nearer to the sinks, the sooner, so
+// that what those above keep for them is next to nothing when it is their turn.
+func (k *Taker) ask(rank int) {
+	for i, s := range k.tasks {
+		if s.rank <= rank {
+			k.sched.Ask(i)
+		}
+	}
 }
 
 // slice copies some of what is frozen, and returns when to go on.

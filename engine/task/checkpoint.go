@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/state"
@@ -19,29 +21,66 @@ type Freeze struct {
 	check *ft.Checkpoint
 	snaps []*state.Snapshot
 	step  int
-	sync  func() error // of the sink's writer, nil for none
+	flush func() error // of the sink's writer, nil for none
+	logs  []frozenLog
+
+	mu    sync.Mutex
+	began bool // Finish, or Abort before it; guarded by mu
+}
+
+// frozenLog is the untrimmed part of a log. Its frames stay where they are, however the log is trimmed meanwhile, until they
+// are copied beside the loop.
+type frozenLog struct {
+	cursor *buffers.Cursor
+	bytes  int64
+	at     int // in Checkpoint.Logs
 }
 
 // Freeze begins a checkpoint between two turns. kind is state.Base or state.Delta; tables without a snapshot to build
 // upon are written as a base whatever is asked for. A task at the end of its input has no use for its tables any more: they
 // are left out.
 func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
-	f := &Freeze{check: &ft.Checkpoint{
-		Operator: t.Operator(), Range: t.Range, Position: t.pos, EndOf: t.eoi, Ending: t.allEnding, Kind: kind,
-	}}
+	f := t.newFreeze(kind, t.pos)
 	t.publish()
-	for _, l := range t.logs {
-		img := ft.LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier(), Frames: make([]byte, 0, l.Bytes())}
-		for fr, err := range l.Frames(img.Trim) {
-			if err != nil {
-				return nil, fmt.Errorf("reading the log back: %w", err)
-			}
-			if mutant.Active != mutant.NoOutput {
-				img.Frames = append(img.Frames, fr.Data...)
-			}
-		}
-		f.check.Logs = append(f.check.Logs, img)
+	if err := f.freezeLogs(t.logs); err != nil {
+		return nil, err
 	}
+	if err := f.freeze(t, kind, t.tablesToKeep()); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// FreezeAt begins the checkpoint of a cut of the whole job at τ = at: complete, and without logs, since whoever consumes the
+// task is cut there too. The task is at it, or at the end of its input and has emitted nothing from there on (see Emitted), so
+// that it may as well be there: what it has yet to do leaves no trace.
+func (t *Task) FreezeAt(at wire.Time) (*Freeze, error) {
+	if t.pos != at && (t.pos != wire.TimeMax || t.Emitted() >= at) {
+		panic(fmt.Sprintf("BUG: operator %q, task %d is at %v and has emitted something at %v; it cannot be cut at %v", t.Operator(), t.Index, t.pos, t.Emitted(), at))
+	}
+	f := t.newFreeze(state.Base, at)
+	if err := f.freeze(t, state.Base, t.insts[0].tables); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Emitted is the time of the last tuple that the task has published, 0 if there was none since it was made or restored.
+func (t *Task) Emitted() (last wire.Time) {
+	for _, l := range t.logs {
+		last = max(last, l.Last())
+	}
+	return last
+}
+
+func (t *Task) newFreeze(kind state.Kind, at wire.Time) *Freeze {
+	return &Freeze{check: &ft.Checkpoint{
+		Operator: t.Operator(), Range: t.Range, Position: at, EndOf: t.eoi, Ending: t.allEnding, Kind: kind,
+	}}
+}
+
+// freeze fixes how far a source has read and what the sink has committed, and freezes tables.
+func (f *Freeze) freeze(t *Task, kind state.Kind, tables []*state.Map) error {
 	if t.reading != nil {
 		f.check.Splits = t.reading.splitStates()
 	}
@@ -49,22 +88,79 @@ func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
 		if !t.closed {
 			mark, err := t.writer.Commit(t.pos)
 			if err != nil {
-				return nil, fmt.Errorf("commit at %v: %w", t.pos, err)
+				f.Abort()
+				return fmt.Errorf("commit at %v: %w", t.pos, err)
 			}
 			t.mark = bytes.Clone(mark)
-			f.sync = syncOf(t.writer)
+			f.flush = t.syncOf()
 		}
 		f.check.Mark = t.mark
 	}
-	for _, m := range t.tablesToKeep() {
-		s, err := m.Freeze(kind, t.pos)
+	for _, m := range tables {
+		s, err := m.Freeze(kind, f.check.Position)
 		if err != nil {
 			f.Abort()
-			return nil, err
+			return err
 		}
 		f.snaps = append(f.snaps, s)
 	}
-	return f, nil
+	return nil
+}
+
+// freezeLogs keeps hold of what the logs have.
+func (f *Freeze) freezeLogs(logs []*buffers.Log) error {
+	for i, l := range logs {
+		f.check.Logs = append(f.check.Logs, ft.LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier()})
+		if l.Bytes() == 0 {
+			continue
+		}
+		cur, err := l.OpenBystander(l.TrimPoint())
+		if err != nil {
+			f.Abort()
+			return fmt.Errorf("BUG: reading a log from its trim point: %w", err)
+		}
+		f.logs = append(f.logs, frozenLog{cur, l.Bytes(), i})
+	}
+	return nil
+}
+
+// copyLogs copies what the logs had when they were frozen. What was emitted since is at or beyond the position.
+func (f *Freeze) copyLogs() error {
+	defer f.letGo()
+	for _, l := range f.logs {
+		frames := make([]byte, 0, l.bytes)
+		for {
+			fr, ok := l.cursor.Next()
+			if !ok || wire.HeaderOf(fr.Data).First >= f.check.Position {
+				break
+			}
+			if mutant.Active != mutant.NoOutput {
+				frames = append(frames, fr.Data...)
+			}
+		}
+		if err := l.cursor.Err(); err != nil {
+			return fmt.Errorf("reading the log back: %w", err)
+		}
+		f.check.Logs[l.at].Frames = frames
+	}
+	return nil
+}
+
+// letGo of the logs.
+func (f *Freeze) letGo() {
+	for _, l := range f.logs {
+		l.cursor.Close()
+	}
+	f.logs = nil
+}
+
+// begin says whether the caller is the first to end the checkpoint, by Finish or by Abort.
+func (f *Freeze) begin() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first := !f.began
+	f.began = true
+	return first
 }
 
 // tablesToKeep are the tables that a checkpoint has to hold.
@@ -100,8 +196,14 @@ func (f *Freeze) Step(budget time.Duration, now func() time.Time) (done bool) {
 // Finish encodes what is copied, has the sink's commit made durable, and returns the checkpoint. It may run on any goroutine,
 // while Step is still being called as well as after it is done; it waits for what is not copied yet.
 func (f *Freeze) Finish(codec state.Codec) (*ft.Checkpoint, error) {
-	if f.sync != nil {
-		if err := f.sync(); err != nil {
+	if !f.begin() {
+		return nil, state.ErrAborted
+	}
+	if err := f.copyLogs(); err != nil {
+		return nil, err
+	}
+	if f.flush != nil {
+		if err := f.flush(); err != nil {
 			return nil, fmt.Errorf("commit at %v: %w", f.check.Position, err)
 		}
 	}
@@ -115,8 +217,11 @@ func (f *Freeze) Finish(codec state.Codec) (*ft.Checkpoint, error) {
 	return f.check, nil
 }
 
-// Abort gives the checkpoint up.
+// Abort gives the checkpoint up, or what has become of it. It is called where Step is; a Finish under way fails.
 func (f *Freeze) Abort() {
+	if f.begin() {
+		f.letGo()
+	}
 	for _, s := range f.snaps {
 		s.Abort()
 	}

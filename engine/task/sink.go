@@ -2,6 +2,7 @@ package task
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/fullspate/spate/wire"
 )
@@ -16,11 +17,14 @@ func (t *Task) finishSink(p Progress) error {
 			return err
 		}
 		t.mark = bytes.Clone(mark)
-		if sync := syncOf(t.writer); sync != nil {
+		if sync := t.syncOf(); sync != nil {
 			if err := sync(); err != nil {
 				return err
 			}
 		}
+		t.syncs.mu.Lock() // nobody is at it any more
+		defer t.syncs.mu.Unlock()
+		t.syncs.over = true
 		return t.writer.Close()
 	case p.Worked:
 		t.idle = false
@@ -31,10 +35,24 @@ func (t *Task) finishSink(p Progress) error {
 	return nil
 }
 
-// syncOf is the writer's Sync, nil where its Commit does everything.
-func syncOf(w SinkWriter) func() error {
-	if s, ok := w.(Syncer); ok {
-		return s.Sync
+// syncs keeps a writer's Sync, which is called on other goroutines, apart from others and from its Close.
+type syncs struct {
+	mu   sync.Mutex
+	over bool // the writer has made its last commit durable, and is closed
+}
+
+// syncOf is the writer's Sync, which any goroutine may call; nil where its Commit does everything.
+func (t *Task) syncOf() func() error {
+	w, ok := t.writer.(Syncer)
+	if !ok {
+		return nil
 	}
-	return nil
+	return func() error {
+		t.syncs.mu.Lock()
+		defer t.syncs.mu.Unlock()
+		if t.syncs.over {
+			return nil
+		}
+		return w.Sync()
+	}
 }

@@ -26,6 +26,7 @@ type Task struct {
 	reading  *reading
 	trail    *trail // of a source: where it notes how far it is; nil for nowhere
 	writer   SinkWriter
+	syncs    syncs
 
 	pos       wire.Time // every effect of everything below is in the state
 	published wire.Time
@@ -255,17 +256,17 @@ func (t *Task) Asked() bool {
 func (t *Task) Channels() []*Channel { return t.channels }
 
 // Broken returns the channel of the given name that is still open, whose sender is gone, and the time below which everything
-// of it has come: from there on a successor has to take over. Where everything has come it is nil and TimeMax.
+// of it has come: from there on a successor has to take over. Where everything has come that is TimeMax: then the successor
+// only has to hear what is durable.
 func (t *Task) Broken(id ChannelID) (open *Channel, complete wire.Time) {
+	complete = wire.TimeMax // of a task that came back at its end
 	for _, ch := range t.channels {
 		if ch.ID == id && ch.End == wire.TimeMax {
 			ch.poll()
-			if ch.front < wire.TimeMax {
-				return ch, ch.front
-			}
+			open, complete = ch, ch.front
 		}
 	}
-	return nil, wire.TimeMax
+	return open, complete
 }
 
 // Switch ends the given channels at τ = at, where their successors take over. What came at or after at is dropped and
@@ -310,7 +311,7 @@ func (e *PassedError) Error() string {
 // prune closes and forgets channels whose validity is over.
 func (t *Task) prune() {
 	t.channels = slices.DeleteFunc(t.channels, func(ch *Channel) bool {
-		over := ch.End <= t.pos || ch.Start >= ch.End
+		over := ch.End < wire.TimeMax && (ch.End <= t.pos || ch.Start >= ch.End) // else it has to hear what is durable
 		if over {
 			ch.feed.Close()
 		}

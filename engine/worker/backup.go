@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"slices"
+
 	"github.com/fullspate/spate/engine/checkpoint"
 	"github.com/fullspate/spate/engine/rewire"
 	"github.com/fullspate/spate/ft"
@@ -27,8 +29,8 @@ func (j *job) keepCheckpoints() error {
 		l.taker = taker
 		l.loop.Keep(taker)
 	}
-	for t, here := range j.own {
-		if here {
+	for _, t := range slices.Backward(rewire.Places(j.order)) { // sinks first
+		if j.own[t] {
 			d := j.dep.Units[t.Unit][t.Index]
 			if err := j.laneOf(d).taker.Add(d.Task, j.dep.Member(d), 0); err != nil {
 				return err
