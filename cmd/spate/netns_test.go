@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,13 +30,16 @@ type lan struct {
 	faults string // what the network does to packets, in words
 }
 
+// lans counts the networks of this process, for their names.
+var lans atomic.Int32
+
 // newLAN makes a network for so many processes. It skips the test where that is not permitted.
 func newLAN(t *testing.T, size int) *lan {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil || os.Geteuid() != 0 {
 		t.Skip("network namespaces want root and the command ip")
 	}
-	l := &lan{t: t, name: fmt.Sprintf("spate-test-%d", os.Getpid()), size: size}
+	l := &lan{t: t, name: fmt.Sprintf("spate-test-%d-%d", os.Getpid(), lans.Add(1)), size: size}
 	l.clearUp()
 	l.need("ip netns add %s", l.ns("lan"))
 	l.need("ip -n %s link add bridge type bridge", l.ns("lan"))
@@ -80,7 +85,7 @@ func (l *lan) clearUp() {
 	l.t.Cleanup(func() {
 		test.Close()
 		_ = c.Wait() // with the status of the last command, which may have had nothing to do
-		if left, err := l.try("ip netns list"); err != nil || strings.Contains(left, l.name) {
+		if left, err := l.try("ip netns list"); err != nil || strings.Contains(left, l.name+"-") {
 			l.t.Errorf("namespaces are left: %s, %v", left, err)
 		}
 	})
@@ -213,5 +218,38 @@ func TestNetworkNamespaces(t *testing.T) {
 	t.Logf("%d segments were sent again", again)
 	if l.faults != "" && again == 0 {
 		t.Error("nothing was lost or late: the faults are none")
+	}
+}
+
+// TestCutOff takes workers off the network for so long that they are given up. Others carry on, and they come back to find
+// that they have nothing any more: the answers are the same.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	l := newLAN(t, 5)
+	input := rushHour(t, 300)
+	want := embeddedAnswers(t, input)
+	f := newFleet(t, "--heartbeat-timeout", "700ms")
+	f.prefix, f.host = l.prefix, l.host
+	f.listen, f.http = "tcp://"+l.host(0)+":0", l.host(0)+":0"
+	f.startCoordinator()
+	f.startWorkers(4)
+	finish := f.run(input, want, "--pace", "30", "--recovery", "sm", "--replicas", "2", "--checkpoint-interval", "200ms")
+	await(t, "the job to run", func() bool { return f.whole().Jobs[coordinator.Running] == 1 })
+	for _, worker := range []int{2, 4} {
+		time.Sleep(time.Second) // for checkpoints
+		l.cut(worker, 2*time.Second)
+		await(t, "everybody to be back", func() bool {
+			c := f.whole()
+			return c.Workers[coordinator.WorkerReady] == 4 && c.Jobs[coordinator.Recovering] == 0
+		})
+	}
+	finish()
+	f.alive()
+	log, err := os.ReadFile(filepath.Join(f.dir, "coordinator.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(log), "msg=job_recovered"); n < 2 {
+		t.Errorf("the job was carried on %d times, want 2", n)
 	}
 }
