@@ -37,11 +37,11 @@ func refused(ctx context.Context, addr string) bool {
 	}
 	for ctx.Err() == nil {
 		c, err := new(net.Dialer).DialContext(ctx, a.Network, a.Name)
-		if err != nil {
-			return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
-		}
-		if kept(ctx, c) {
+		switch {
+		case err == nil && kept(ctx, c):
 			return false
+		case err != nil && !resets(err):
+			return nobody(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -50,6 +50,14 @@ func refused(ctx context.Context, addr string) bool {
 	}
 	return false
 }
+
+// nobody says whether a dial has failed because nobody listens.
+func nobody(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
+}
+
+// resets says whether a dial was under way while the listener was closed. Of the workers that are killed, one in a hundred is met so.
+func resets(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 
 // kept says whether the other end of a connection keeps it, or says something, and closes it.
 func kept(ctx context.Context, c net.Conn) bool {
