@@ -51,6 +51,7 @@ func Check(t testing.TB, build sim.Build, cfg Config) sim.Results {
 type Outcome struct {
 	Want      sim.Results
 	Schedules int
+	Lost      int        // schedules that ended with an error that says what is lost, as they had to
 	Sum       sim.Report // counters of all schedules together
 }
 
@@ -121,7 +122,7 @@ func (r *runner) work() {
 		cfg.Seed += uint64(i)
 		cfg.Pool = pool
 		rep, err := sim.Run(r.build, cfg)
-		if err == nil {
+		if err == nil && rep.Outcome == sim.Complete {
 			if diff := rep.Results.Diff(r.out.Want); diff != "" {
 				err = fmt.Errorf("seed %d (%s): %s", cfg.Seed, rep.Nature, diff)
 			}
@@ -150,6 +151,12 @@ func (r *runner) note(rep sim.Report, seed uint64, err error) {
 	s.Steps, s.Turns, s.Asked = s.Steps+rep.Steps, s.Turns+rep.Turns, s.Asked+rep.Asked
 	s.Checkpoints, s.Deltas = s.Checkpoints+rep.Checkpoints, s.Deltas+rep.Deltas
 	s.Restores, s.Amnesias = s.Restores+rep.Restores, s.Amnesias+rep.Amnesias
+	s.Cuts, s.Deaths, s.Zombies = s.Cuts+rep.Cuts, s.Deaths+rep.Deaths, s.Zombies+rep.Zombies
+	s.Damages, s.Passed, s.Late = s.Damages+rep.Damages, s.Passed+rep.Passed, s.Late+rep.Late
+	s.Census.Add(&rep.Census)
+	if rep.Outcome == sim.Lost {
+		r.out.Lost++
+	}
 	if err != nil {
 		r.failures = append(r.failures, &Failure{seed, err})
 	}

@@ -153,7 +153,7 @@ func (f *Feed) open() wire.OpenEntry {
 	}
 	f.window = newWindow(0)
 	f.window.granted = f.grant()
-	if f.acknowledged() == wire.TimeMax {
+	if f.acknowledged() == wire.TimeMax || f.link.cfg.Durable && f.trim > 0 { // what was said of it may be lost
 		f.owe()
 	}
 	return wire.OpenEntry{Channel: f.channel, From: f.seek, Granted: f.window.granted}
@@ -244,10 +244,12 @@ func (f *Feed) firstWanted(frame []byte, h wire.Header) (int, error) {
 	return t.Offset(), nil
 }
 
-// advance moves the channel's own frontier.
+// advance moves the channel's own frontier. Where the channel was wanted from says nothing of how far the sender is.
 func (f *Feed) advance(front wire.Time) {
 	f.front = max(f.front, front)
-	f.up.high = max(f.up.high, front)
+	if front > f.spec.From {
+		f.up.high = max(f.up.high, front)
+	}
 }
 
 // Close gives back all memory. Nothing that Next lent may be looked at any more.

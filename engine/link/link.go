@@ -195,7 +195,7 @@ func (l *Link) Receive(channel, task uint32, spec ChannelSpec) *Feed {
 		up = &upstream{task: task}
 		l.upstreamOf[task] = up
 	}
-	f := &Feed{link: l, channel: channel, spec: spec, up: up, front: spec.From, acked: spec.From, trim: spec.From}
+	f := &Feed{link: l, channel: channel, spec: spec, up: up, front: spec.From, acked: spec.From}
 	f.store = store{memory: &l.memory, most: chunkBytesFor(l.cfg.Window)}
 	l.feeds = append(l.feeds, f)
 	l.feedOf[channel] = f

@@ -18,6 +18,7 @@ type outgoing struct {
 	told   wire.Time     // frontier that the peer knows of
 	open   bool          // the peer has asked for the channel on this connection
 	named  bool          // and been told so
+	past   bool          // it has everything, and will only say how much of it is durable
 	frame  buffers.Frame // the next to go; Data is nil if there is none
 
 	first   wire.Time // of its tuples that are wanted
@@ -45,7 +46,7 @@ func (c *outgoing) detach() {
 		c.log.Collect()
 		c.cursor = nil
 	}
-	c.open, c.named, c.asked, c.frame = false, false, false, buffers.Frame{}
+	c.open, c.named, c.past, c.asked, c.frame = false, false, false, false, buffers.Frame{}
 }
 
 // begin opens the channel as the peer asks for it.
@@ -59,7 +60,7 @@ func (c *outgoing) begin(e wire.OpenEntry) error {
 	}
 	c.open, c.told, c.seen, c.taken = true, e.From, 0, 0
 	c.window = newWindow(e.Granted)
-	if c.acked == wire.TimeMax {
+	if c.past = e.From == wire.TimeMax; c.past {
 		return nil
 	}
 	cur, err := c.log.OpenCursor(e.From)
@@ -84,9 +85,12 @@ func (c *outgoing) ack(e wire.AckEntry) error {
 	}
 	c.asked = c.asked && e.Acked == c.acked
 	c.acked, c.window.granted = e.Acked, e.Granted
-	if c.cursor != nil {
+	switch {
+	case c.cursor != nil:
 		c.cursor.Ack(e.Acked)
 		c.cursor.Trim(e.Acked)
+	case c.past:
+		c.log.Trim(e.Acked)
 	}
 	return nil
 }
@@ -186,27 +190,34 @@ func (g *group) ends() (end wire.Time, ending bool) {
 func (g *group) update() (front wire.Time, exceptions int, news bool) {
 	least, n := wire.TimeMax, 0
 	for _, c := range g.outs {
-		if !c.open {
+		if !c.listens() {
 			continue
 		}
-		if t := c.frontier(); t > c.told {
+		t := c.frontier()
+		if t > c.told {
 			c.told, news = t, true
 		}
 		if !c.named {
 			news, exceptions = true, exceptions+1
 		}
-		front, least, n = max(front, c.told), min(least, c.told), n+1
+		if t == c.told { // else the peer wants it from a time on that the task is yet to come to
+			front = max(front, t)
+		}
+		least, n = min(least, c.told), n+1
 	}
 	if n > 0 && least < front {
 		exceptions = 0
 		for _, c := range g.outs {
-			if c.open && c.apart(front) {
+			if c.listens() && c.apart(front) {
 				exceptions++
 			}
 		}
 	}
 	return front, exceptions, news
 }
+
+// listens says that frontiers are to be told of the channel.
+func (c *outgoing) listens() bool { return c.open && !c.past }
 
 // apart says that a channel has to be named, since it is not known to the peer yet or its group is at front before it is.
 func (c *outgoing) apart(front wire.Time) bool { return !c.named || c.told < front }

@@ -243,7 +243,7 @@ func (g *group) append(b *batch, end wire.Time, ending bool) {
 		return
 	}
 	for _, c := range g.outs {
-		if c.open && c.apart(front) {
+		if c.listens() && c.apart(front) {
 			c.named = true
 			b.arena = wire.FrontierException{Channel: c.channel, Frontier: c.told}.Append(b.arena)
 		}

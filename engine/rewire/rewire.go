@@ -112,16 +112,15 @@ func receive(d *deploy.Deployment, s Site, c deploy.Link, from wire.Time) task.F
 // succeed opens the successor of a channel whose sender is gone, from where everything of it has come.
 func succeed(d *deploy.Deployment, s Site, c deploy.Link, feed func(from wire.Time) (task.Feed, error)) (err error) {
 	s.On(c.To, func() {
+		var ended []*task.Channel
 		broken, from := c.To.Broken(d.ChannelID(c))
-		if broken == nil {
-			return // everything has come
+		if broken != nil {
+			ended = append(ended, broken)
 		}
 		var f task.Feed
-		if f, err = feed(from); err != nil {
-			return
+		if f, err = feed(from); err == nil {
+			err = c.To.Switch(from, ended, []*task.Channel{d.ChannelOf(c, f, from)})
 		}
-		next := d.ChannelOf(c, f, from)
-		err = c.To.Switch(from, []*task.Channel{broken}, []*task.Channel{next})
 	})
 	if err != nil {
 		return fmt.Errorf("operator %q, task %d, from its predecessor's successor: %w", c.To.Operator(), c.To.Index, err)

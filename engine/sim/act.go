@@ -9,13 +9,13 @@ import (
 
 // The kinds of decisions.
 const (
-	turn       = iota // a task takes a turn
-	carry             // a link sends or delivers
-	checkpoint        // a checkpoint makes a step
-	amnesia           // operator objects are built again
-	hold              // a task is held at a time, or let go
-	crash             // tasks are lost, or come back
-	transfer          // something happens to a connection between workers
+	turn          = iota // a task takes a turn
+	carry                // a link sends or delivers
+	checkpointing        // a checkpoint makes a step
+	amnesia              // operator objects are built again
+	hold                 // a task is held at a time, or let go
+	crash                // tasks are lost, or come back
+	transfer             // something happens to a connection between workers
 	actions
 )
 
@@ -52,7 +52,7 @@ func (w *world) act(kind int) error {
 			w.moves++
 		}
 		return err
-	case checkpoint:
+	case checkpointing:
 		if n = w.urgent(n); !n.busy() && w.rand.IntN(8) > 0 {
 			return nil
 		}

@@ -14,6 +14,8 @@ import (
 // Config says what a simulation may do. The zero Config does everything.
 type Config struct {
 	Seed uint64
+	// Scenario says what runs, and what may befall it.
+	Scenario Scenario
 	// NoCrash keeps tasks from being lost, NoAmnesia operator objects from being forgotten.
 	NoCrash, NoAmnesia bool
 	// NoNetwork keeps all tasks in one process.
@@ -55,8 +57,48 @@ type Report struct {
 	Workers     int    // over which the tasks were spread; 0: they were in one process
 	Cuts        int    // connections between workers that broke
 	Digest      uint64 // of all decisions: equal for equal schedules
+	Outcome     Outcome
+	Lost        string // what is lost, where that is the outcome
+	Deaths      int    // workers that died, or were given up
+	Zombies     int    // of these, how many went on for a while
+	Damages     int    // checkpoints that were changed where they were kept
+	Passed      int    // checkpoints that were found damaged, and passed over
+	Late        int    // checkpoints that arrived though their senders thought otherwise
+	Census      Census // of faults, by step
 	Results     Results
 }
+
+// Scenario is what runs.
+type Scenario uint8
+
+// The scenarios.
+const (
+	Tasks   Scenario = iota // tasks, of which single ones are lost in one process, or whose connections break
+	Workers                 // workers, which die as a whole, with what they keep for others
+	scenarios
+)
+
+var scenarioNames = [scenarios]string{"tasks", "workers"}
+
+// String names the scenario.
+func (s Scenario) String() string { return scenarioNames[s] }
+
+// ParseScenario is the scenario of a name.
+func ParseScenario(name string) (Scenario, error) {
+	if i := slices.Index(scenarioNames[:], name); i >= 0 {
+		return Scenario(i), nil
+	}
+	return 0, fmt.Errorf("scenario %q: want one of %v", name, scenarioNames)
+}
+
+// Outcome is how a run has ended that did not go wrong.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Complete Outcome = iota // the sinks were given everything
+	Lost                    // the run has ended with an error that says what is lost
+)
 
 // Results is what each sink was given, by its id, in order of (τ, hash, order within that hash).
 type Results map[string][]Result

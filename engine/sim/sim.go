@@ -25,17 +25,19 @@ func Run(build Build, cfg Config) (rep Report, err error) {
 		cfg.Pool = slab.New(slab.Config{})
 		defer func() { err = errors.Join(err, cfg.Pool.Close()) }()
 	}
-	w, err := newWorld(g.Untyped(), cfg)
+	s, err := newSchedule(g.Untyped(), cfg)
 	if err != nil {
 		return Report{}, fmt.Errorf("seed %d: %w", cfg.Seed, err)
 	}
-	err = w.safely(w.run)
-	rep = w.report
-	rep.Results = w.rec.results()
+	err = safely(s.run)
+	rep = s.reported()
+	if lost := (*LostError)(nil); errors.As(err, &lost) {
+		rep.Outcome, rep.Lost, err = Lost, lost.Error(), nil
+	}
 	if err == nil {
-		err = w.close()
+		err = safely(s.close)
 	} else {
-		_ = w.safely(w.close) // what went wrong is known; this is for the pool's sake
+		_ = safely(s.close) // what went wrong is known; this is for the pool's sake
 	}
 	if err != nil {
 		return rep, fmt.Errorf("seed %d (%s): after %d steps: %w", cfg.Seed, rep.Nature, rep.Steps, err)
@@ -43,8 +45,35 @@ func Run(build Build, cfg Config) (rep Report, err error) {
 	return rep, nil
 }
 
+// schedule is a run, whatever may happen in it.
+type schedule interface {
+	run() error
+	close() error
+	reported() Report
+}
+
+// newSchedule makes the run of a scenario.
+func newSchedule(g *graph.Graph, cfg Config) (s schedule, err error) {
+	if cfg.Scenario == Workers {
+		s, err = newCrew(g, cfg)
+	} else {
+		s, err = newWorld(g, cfg)
+	}
+	return s, err
+}
+
+func (w *world) reported() Report {
+	w.report.Results = w.rec.results()
+	return w.report
+}
+
+func (c *crew) reported() Report {
+	c.report.Results = c.rec.results()
+	return c.report
+}
+
 // safely makes an error of a panic: to whoever searches for seeds that fail, one is as good as the other.
-func (w *world) safely(fn func() error) (err error) {
+func safely(fn func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
@@ -202,10 +231,12 @@ func (w *world) turn(n *node, budget int) (task.Progress, error) {
 }
 
 // mix enters a decision in the digest.
-func (w *world) mix(xs ...uint64) {
+func (w *world) mix(xs ...uint64) { w.report.mix(xs...) }
+
+func (r *Report) mix(xs ...uint64) {
 	for _, x := range xs {
-		w.report.Digest = (w.report.Digest ^ x) * 0x9E3779B97F4A7C15
-		w.report.Digest ^= w.report.Digest >> 29
+		r.Digest = (r.Digest ^ x) * 0x9E3779B97F4A7C15
+		r.Digest ^= r.Digest >> 29
 	}
 }
 
@@ -229,9 +260,9 @@ func Reference(build Build, cfg Config) (rep Report, err error) {
 	if err != nil {
 		return Report{}, err
 	}
-	err = w.safely(w.straight)
+	err = safely(w.straight)
 	w.report.Results = w.rec.results()
-	return w.report, errors.Join(err, w.safely(w.dep.Close))
+	return w.report, errors.Join(err, safely(w.dep.Close))
 }
 
 func alone(g *graph.Graph) map[string]int {

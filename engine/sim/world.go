@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -79,7 +80,7 @@ func (c Config) nature(r *rand.Rand, g *graph.Graph) nature {
 	n.spill = c.SpillDir != "" && r.IntN(16) == 0
 	n.weights = [actions]int{turn: pick(r, 20, 60, 100), carry: pick(r, 30, 60, 100)}
 	if !n.trimOnAck {
-		n.weights[checkpoint] = pick(r, 2, 4, 8)
+		n.weights[checkpointing] = pick(r, 2, 4, 8)
 		if !c.NoCrash {
 			n.crashes = pick(r, 0, 3, 10, 30)
 			n.weights[crash] = 1
@@ -104,7 +105,7 @@ func (c Config) nature(r *rand.Rand, g *graph.Graph) nature {
 func (n *nature) overNetwork(r *rand.Rand) {
 	n.workers, n.window = pick(r, 2, 2, 3, 4), pick(r, 1, 1<<10, 4<<10, 64<<10)
 	n.trimOnAck, n.spill, n.crashes = true, false, 0
-	n.weights[checkpoint], n.weights[crash] = 0, 0
+	n.weights[checkpointing], n.weights[crash] = 0, 0
 	n.weights[transfer] = pick(r, 30, 60, 200)
 }
 
@@ -127,7 +128,7 @@ func newWorld(g *graph.Graph, cfg Config) (w *world, err error) {
 	w.nature = cfg.nature(w.rand, g)
 	w.report.Seed, w.report.Nature, w.report.Workers = cfg.Seed, w.nature.String(), w.nature.workers
 	w.rec = record(g, cfg.RealSinks)
-	w.interrupt(g)
+	interrupt(g, func() bool { return w.rand.IntN(100) < w.nature.idle })
 	w.plan, err = graph.NewPlan(g, graph.PlanConfig{Parallelism: w.nature.parallelism, Default: 1, NoFuse: w.nature.noFuse})
 	if err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func newWorld(g *graph.Graph, cfg Config) (w *world, err error) {
 	w.dep.Tasks(func(t *deploy.Task) { w.node(t).t = t })
 	for _, n := range w.nodes {
 		if n.durable, err = n.t.Checkpoint(); err != nil {
-			return w, fmt.Errorf("the first checkpoint of %v: %w", n, err)
+			return nil, errors.Join(fmt.Errorf("the first checkpoint of %v: %w", n, err), w.close())
 		}
 		n.deltas = make([][][]byte, len(n.durable.Tables))
 	}
@@ -194,8 +195,8 @@ func (w *world) close() error {
 	return w.dep.Close()
 }
 
-// interrupt makes sources find nothing now and then.
-func (w *world) interrupt(g *graph.Graph) {
+// interrupt makes sources find nothing where idle says so.
+func interrupt(g *graph.Graph, idle func() bool) {
 	for _, op := range g.Operators {
 		if op.Kind != task.Source {
 			continue
@@ -207,7 +208,7 @@ func (w *world) interrupt(g *graph.Graph) {
 			if err != nil {
 				return nil, err
 			}
-			return &idler{SplitReader: r, w: w}, nil
+			return &idler{SplitReader: r, idle: idle}, nil
 		}
 		op.Reading = &spec
 	}
@@ -216,11 +217,11 @@ func (w *world) interrupt(g *graph.Graph) {
 // idler is a reader that has nothing now and then.
 type idler struct {
 	task.SplitReader
-	w *world
+	idle func() bool
 }
 
 func (r *idler) Read() (task.Block, error) {
-	if r.w.rand.IntN(100) < r.w.nature.idle {
+	if r.idle() {
 		return task.Block{}, nil
 	}
 	return r.SplitReader.Read()

@@ -242,6 +242,14 @@ func (t *Task) Durable(position wire.Time) {
 // DurableAt is the position of the last checkpoint that is durable, 0 for none.
 func (t *Task) DurableAt() wire.Time { return t.durable }
 
+// Output is how many bytes the task's logs hold, for consumers that may come back for them.
+func (t *Task) Output() (bytes int64) {
+	for _, l := range t.logs {
+		bytes += l.Bytes()
+	}
+	return bytes
+}
+
 // Asked says that a log which feeds the task waits for a checkpoint.
 func (t *Task) Asked() bool {
 	for _, ch := range t.channels {

@@ -223,6 +223,7 @@ func (j *job) run(r restored) (err error) {
 		l.ran = false
 		l.loop.Add(r.Task.Task)
 		err = l.taker.Add(r.Task.Task, j.dep.Member(r.Task), r.generation)
+		l.taker.Renew(func(id ft.TaskID) bool { return id == j.dep.ID(r.Task) }) // not all of those who are to keep it have it
 	})
 	if j.phase == control.PhaseEnded { // it had ended before it was given something to do
 		j.phase, j.ended = control.PhaseRunning, nil
