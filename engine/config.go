@@ -46,6 +46,9 @@ type Config struct {
 	// CheckpointInterval is the time between two checkpoints of a task; 0 for 5 s. A task whose input waits for it in logs that
 	// are half full takes one sooner.
 	CheckpointInterval time.Duration
+	// Savepoint, if set, is the directory of a savepoint from which a job in the calling process starts: at any parallelism, but
+	// with the same operators, tables, splits and CheckpointKey. With CheckpointDir, no job may have left checkpoints there.
+	Savepoint string
 	// Recovery is what brings a job on workers back that loses one of them; "" for nothing, which makes the loss its end. A job in
 	// the calling process goes by CheckpointDir alone.
 	Recovery Recovery

@@ -13,7 +13,6 @@ import (
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/ft"
-	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -26,10 +25,6 @@ type keeping struct {
 	gens   map[*task.Task]uint64 // the last generation used
 	takers []*keeper             // by loop
 	at     sync.WaitGroup        // checkpoints being written
-
-	restored int       // tasks
-	from     wire.Time // least position from which a source goes on
-	reached  wire.Time // greatest position of any task
 }
 
 // keeper takes the checkpoints of a loop's tasks, and shows others what it has done.
@@ -54,10 +49,10 @@ func (t *keeper) Step(now time.Duration) (worked bool, until time.Duration, err 
 }
 
 // keepIn opens the directory.
-func keepIn(cfg Config, graph uint64) (*keeping, error) {
+func keepIn(cfg Config, job *ft.JobInfo) (*keeping, error) {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%x %s", graph, cfg.CheckpointKey)
-	dir, err := ft.OpenDir(ft.DirConfig{Path: cfg.CheckpointDir, Graph: h.Sum64(), Logger: cfg.Logger})
+	fmt.Fprintf(h, "%x %s", uint64(job.Fingerprint), cfg.CheckpointKey)
+	dir, err := ft.OpenDir(ft.DirConfig{Path: cfg.CheckpointDir, Graph: h.Sum64(), Job: job, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -65,62 +60,41 @@ func keepIn(cfg Config, graph uint64) (*keeping, error) {
 }
 
 // restore sets the tasks of a deployment, which are not connected yet, to the newest checkpoints that fit together.
-func (k *keeping) restore(d *deploy.Deployment, pool *slab.Pool) error {
+func (k *keeping) restore(d *deploy.Deployment, pool *slab.Pool) (r resumed, err error) {
 	if k == nil {
-		return nil
+		return r, nil
 	}
 	ctx := context.Background()
 	tasks, lines, err := k.lines(ctx, d)
 	if err != nil {
-		return err
+		return r, err
 	}
-	k.from = wire.TimeMax
 	for i, gen := range ft.Choose(lines) {
 		t := tasks[i]
 		for _, c := range lines[i].Candidates {
 			k.gens[t.Task] = max(k.gens[t.Task], c.Generation)
 		}
-		at, err := k.restoreTask(t, gen, pool)
-		if err != nil {
-			return fmt.Errorf("checkpoint %d of %v: %w", gen, idOf(t.Task), err)
+		var c *ft.Checkpoint // none: from the beginning
+		if gen > 0 {
+			if c, err = k.restoreTask(t, gen, pool); err != nil {
+				return r, fmt.Errorf("checkpoint %d of %v: %w", gen, idOf(t.Task), err)
+			}
 		}
-		if d.Plan.Units[t.Unit].Host().Kind == task.Source {
-			k.from = min(k.from, at)
-		}
+		r.add(c, d.Plan.Units[t.Unit].Host().Kind == task.Source)
 	}
-	return nil
+	return r, nil
 }
 
-// restoreTask sets a task to one of its checkpoints, and returns where it is then; 0 stands for none. At its end that is where
-// the input ended.
-func (k *keeping) restoreTask(t *deploy.Task, gen uint64, pool *slab.Pool) (at wire.Time, err error) {
-	if gen == 0 {
-		return 0, nil
-	}
+// restoreTask sets a task to one of its checkpoints.
+func (k *keeping) restoreTask(t *deploy.Task, gen uint64, pool *slab.Pool) (*ft.Checkpoint, error) {
 	c, err := k.dir.Get(context.Background(), idOf(t.Task), gen)
 	if err == nil {
 		err = t.Restore(c, pool)
 	}
-	if err != nil {
-		return 0, err
+	if err == nil {
+		k.log.Info("restored", "task", idOf(t.Task), "generation", gen, "position", c.Position)
 	}
-	k.restored++
-	k.log.Info("restored", "task", idOf(t.Task), "generation", gen, "position", c.Position)
-	at = c.Position
-	if c.Ending {
-		at = min(at, c.EndOf)
-	}
-	k.reached = max(k.reached, at)
-	return at, nil
-}
-
-// passed is how long the input takes by the pace that an earlier run has reached. The clock goes on from there: sources give
-// again at once what was due then, and the rest at the pace.
-func (k *keeping) passed() time.Duration {
-	if k == nil || k.cfg.Pace <= 0 {
-		return 0
-	}
-	return time.Duration(float64(k.reached.Millis()) * float64(time.Millisecond) / k.cfg.Pace)
+	return c, err
 }
 
 // stats adds up what has been done for all loops.
@@ -135,7 +109,6 @@ func (k *keeping) stats() (s Checkpoints) {
 		s.Taken, s.Failed, s.Bytes = s.Taken+one.Taken, s.Failed+one.Failed, s.Bytes+one.Bytes
 		s.SliceMax = max(s.SliceMax, one.SliceMax)
 	}
-	s.Restored, s.From = k.restored, k.from
 	return s
 }
 

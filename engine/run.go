@@ -24,10 +24,12 @@ type Job struct {
 	dep   *deploy.Deployment
 	loops []*loop.Loop
 	keep  *keeping // nil where no checkpoints are taken
+	saves
 	start time.Time
 	done  chan struct{}
-	// passed is by how much the clock of a job with a pace that goes on is ahead: see keeping.passed.
-	passed time.Duration
+	// passed is by how much the clock of a job with a pace that goes on is ahead: see resumed.passed.
+	passed  time.Duration
+	resumed resumed
 
 	stop   atomic.Bool // give up at once: a task has failed
 	ending atomic.Int32
@@ -70,9 +72,9 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{done: make(chan struct{})}
+	j := &Job{done: make(chan struct{}), saves: saves{info: describe(&g.g), key: cfg.keyHash(), log: cfg.Logger}}
 	j.pool = slab.New(slab.Config{Budget: cfg.Memory, HugePages: true, Prefault: true})
-	if err := j.deploy(g, plan, cfg); err != nil {
+	if err := j.deploy(plan, cfg); err != nil {
 		return nil, errors.Join(err, j.pool.Close())
 	}
 	if err := j.makeLoops(cfg, place); err != nil {
@@ -84,9 +86,9 @@ func Start(ctx context.Context, g *Graph, cfg Config) (*Job, error) {
 }
 
 // deploy makes the tasks, and sets them to where an earlier run has left them.
-func (j *Job) deploy(g *Graph, plan *graph.Plan, cfg Config) (err error) {
+func (j *Job) deploy(plan *graph.Plan, cfg Config) (err error) {
 	if cfg.CheckpointDir != "" {
-		if j.keep, err = keepIn(cfg, g.Fingerprint()); err != nil {
+		if j.keep, err = keepIn(cfg, &j.info); err != nil {
 			return err
 		}
 	}
@@ -97,8 +99,8 @@ func (j *Job) deploy(g *Graph, plan *graph.Plan, cfg Config) (err error) {
 	if err != nil {
 		return errors.Join(err, j.keep.close())
 	}
-	if err = j.keep.restore(j.dep, j.pool); err == nil {
-		j.passed = j.keep.passed()
+	if err = j.restore(cfg); err == nil {
+		j.passed = j.resumed.passed(cfg.Pace)
 		err = j.dep.ConnectAll()
 	}
 	if err != nil {
@@ -121,6 +123,7 @@ func (j *Job) makeLoops(cfg Config, place [][]int) error {
 	if err := j.keep.watch(j, place); err != nil {
 		return err
 	}
+	j.watchCuts()
 	for _, u := range j.dep.Plan.Units {
 		if r := u.Host().Reading; r != nil && r.OnWake != nil {
 			r.OnWake(j.wakeAll)
@@ -151,7 +154,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 				d.Peers = append(d.Peers, p)
 			}
 		}
-		d.Between = j.ender(l)
+		d.Between = j.ender(j.cutters[i])
 		wg.Go(func() {
 			err := errGoexit
 			defer func() {
@@ -166,6 +169,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 	go func() {
 		wg.Wait()
 		unhook()
+		j.endCuts()
 		j.mu.Lock()
 		j.end = time.Since(j.start)
 		if err := errors.Join(j.keep.end(j.err == nil && j.ending.Load() != cancelling), j.dep.Close()); err != nil && j.err == nil {
@@ -191,7 +195,7 @@ func (j *Job) run(ctx context.Context, cfg Config) {
 var errGoexit = errors.New("an operator has ended the goroutine of its loop: runtime.Goexit was called, as testing.T.FailNow does")
 
 // ender is run between turns of a loop: it passes on that the job is to end early, once.
-func (j *Job) ender(l *loop.Loop) func() {
+func (j *Job) ender(c *cutter) func() {
 	seen := running
 	return func() {
 		now := j.ending.Load()
@@ -199,7 +203,8 @@ func (j *Job) ender(l *loop.Loop) func() {
 			return
 		}
 		seen = now
-		l.Each(func(t *task.Task) {
+		c.refuse(errEnding)
+		c.loop.Each(func(t *task.Task) {
 			t.StopReading()
 			if now == cancelling {
 				t.Cancel()

@@ -28,7 +28,7 @@ type Checkpoints struct {
 	Failed   uint64        // that are not; each is tried again
 	Bytes    uint64        // of those taken, as they were written
 	SliceMax time.Duration // the longest that taking them held up a loop at once
-	Restored int           // tasks that went on from a checkpoint of an earlier run; 0 for a run from the beginning
+	Restored int           // tasks that went on from a checkpoint of an earlier run, or a savepoint; 0 for a run from the beginning
 	From     wire.Time     // the least position from which a source went on; 0 for the beginning
 }
 
@@ -113,6 +113,7 @@ func (j *Job) Stats() Stats {
 		s.Tasks[i].Due = max(s.Tasks[i].Due-j.passed, 0)
 	}
 	s.Checkpoints = j.keep.stats()
+	s.Checkpoints.Restored, s.Checkpoints.From = j.resumed.tasks, j.resumed.from
 	return s
 }
 
