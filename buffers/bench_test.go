@@ -88,7 +88,6 @@ const (
 	handoverTuples = 1 << 20 // each loop makes so many
 	handoverTurn   = 2048    // tuples made in a turn
 	handoverBudget = 4096    // tuples merged in a turn, and then acknowledged, as loops of the engine do
-	handoverAhead  = 256     // tuples whose order is found at once
 )
 
 // BenchmarkHandOver runs two loops. Each makes tuples for both and merges by
@@ -270,10 +269,6 @@ func (l *logLoop) merge() (progress bool) {
 		if !b.has {
 			b.refill()
 		}
-		if a.has && b.has {
-			l.interleave(a, b)
-			continue
-		}
 		if b.limit < a.limit {
 			a, b = b, a
 		}
@@ -283,35 +278,6 @@ func (l *logLoop) merge() (progress bool) {
 		l.run(a, b.limit)
 	}
 	return progress
-}
-
-// interleave takes what both inputs have until one of them needs another frame.
-func (l *logLoop) interleave(a, b *logInput) {
-	var order [handoverAhead]wire.Place
-	walks := [2]wire.Tuples{a.tuples, b.tuples}
-	sum, last := l.sum, l.last
-	for n := wire.Interleave(order[:], &a.tuples, &b.tuples); n > 0; n = wire.Interleave(order[:], &a.tuples, &b.tuples) {
-		for _, p := range order[:n] {
-			t := walks[p.Walk()].PtrAt(p.Offset())
-			now := wire.TimeAt(t)
-			if now < last {
-				panic("out of order")
-			}
-			last = now
-			sum += (*report)(wire.FixedAt(t)).sum()
-		}
-		l.tuples += n
-	}
-	l.sum, l.last = sum, last
-	a.stand()
-	b.stand()
-}
-
-// stand takes note of where the walk over the input's frame stands.
-func (in *logInput) stand() {
-	if in.has = in.tuples.Valid(); in.has {
-		in.limit = in.tuples.Time()
-	}
 }
 
 // run takes what a has up to limit, the other input's.

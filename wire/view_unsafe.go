@@ -127,10 +127,6 @@ func (t *Tuples) Advance() {
 // Ptr returns where the tuple starts.
 func (t *Tuples) Ptr() unsafe.Pointer { return unsafe.Add(t.base, t.off) }
 
-// PtrAt returns where the tuple starts that is at offset off in the frame, as
-// Offset or a Place says it.
-func (t *Tuples) PtrAt(off int) unsafe.Pointer { return unsafe.Add(t.base, off) }
-
 // Offset returns the tuple's offset in the frame; at the end, the frame's size.
 func (t *Tuples) Offset() int { return int(t.off) }
 
