@@ -50,6 +50,11 @@ const (
 	sliceDefault   = 100 * time.Microsecond
 	pauseDefault   = 400 * time.Microsecond
 	backlogDefault = 8 << 20
+	// outputMuch is what of its output a task may keep without those being asked who consume it: what takes about as long to
+	// write as a checkpoint of theirs.
+	outputMuch = 4 << 20
+	// wholes is for how many checkpoints a task of which most has changed is not looked at for whether that is still so.
+	wholes = 15
 )
 
 // Stats counts what a Taker has done.
@@ -86,6 +91,8 @@ type subject struct {
 	again   bool // it must be taken although nothing may have changed
 	renewed int  // how often what was kept may have been lost
 	rebase  bool // the next must be complete by itself, whatever is kept
+	base    int  // bytes of the last that was complete by itself
+	whole   int  // so many more are to be that, too
 }
 
 // running is a checkpoint under way.
@@ -252,7 +259,7 @@ func (k *Taker) begin(now time.Duration) error {
 		case s.Position() == wire.TimeMax:
 			k.sched.Ask(i)
 		case s.Asked():
-			k.ask(s.rank)
+			k.ask(i)
 		}
 	}
 	i, ok, _ := k.sched.Next(now)
@@ -266,7 +273,7 @@ func (k *Taker) begin(now time.Duration) error {
 		return nil
 	}
 	kind, follows := state.Delta, s.kept
-	if s.kept == 0 || s.rebase || s.Position() == wire.TimeMax { // at its end a task has nothing that a delta could be of
+	if s.kept == 0 || s.rebase || s.whole > 0 || s.Position() == wire.TimeMax { // at its end a task has nothing that a delta could be of
 		kind, follows = state.Base, 0
 	}
 	start := k.cfg.Clock()
@@ -285,12 +292,16 @@ func (k *Taker) begin(now time.Duration) error {
 	return nil
 }
 
-// ask has checkpoints taken of the tasks up to a rank, which has been asked for one: the nearer to the sinks, the sooner, so
-// that what those above keep for them is next to nothing when it is their turn.
-func (k *Taker) ask(rank int) {
-	for i, s := range k.tasks {
-		if s.rank <= rank {
-			k.sched.Ask(i)
+// ask has a checkpoint taken of a task, and before it of those nearer to the sinks if it keeps much for them: that would be in
+// its checkpoint.
+func (k *Taker) ask(i int) {
+	k.sched.Ask(i)
+	if k.tasks[i].Output() < outputMuch {
+		return
+	}
+	for j, s := range k.tasks {
+		if s.rank < k.tasks[i].rank {
+			k.sched.Ask(j)
 		}
 	}
 }
@@ -373,6 +384,12 @@ func (k *Taker) hear(now time.Duration) bool {
 		return false
 	}
 	s.kept = r.kept.Generation
+	if r.kept.Follows == 0 {
+		s.base = o.bytes
+		s.whole = max(s.whole-1, 0)
+	} else if 2*o.bytes > s.base { // so much changes that the whole costs hardly more, and need not be folded
+		s.whole = wholes
+	}
 	s.durable = max(s.durable, r.kept.Position)
 	s.Durable(s.durable)
 	k.stats.Taken++

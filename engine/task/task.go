@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
@@ -272,6 +273,9 @@ func (t *Task) Broken(id ChannelID) (open *Channel, complete wire.Time) {
 		if ch.ID == id && ch.End == wire.TimeMax {
 			ch.poll()
 			open, complete = ch, ch.front
+			if mutant.Active == mutant.BrokenForgotten {
+				ch.End = t.pos
+			}
 		}
 	}
 	return open, complete
