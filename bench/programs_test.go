@@ -45,7 +45,7 @@ func examples() map[string]any {
 		"network-hop":   &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
 		"network-keyed": &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
 		"network-hops":  &network.Params{Input: tuples, Warm: 3, Pace: 20.5},
-		"recovery":     &recovery.Params{Input: recovery.Input{Seed: 1<<64 - 1, Rate: 10, Seconds: 31, Words: 5, Load: 7}, Pace: 20.5},
+		"recovery":      &recovery.Params{Input: recovery.Input{Seed: 1<<64 - 1, Rate: 10, Seconds: 31, Words: 5, Load: 7}, Pace: 20.5},
 		"network-bare":  &network.BareParams{Network: "unix", Bytes: 1, Buffer: 2},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/cluster"
 )
 
@@ -26,10 +27,15 @@ type Cost struct {
 	Ratio   Latency `json:"ratio"` // of the one and the other
 	// StateBytes is the counter's state at the end, in slabs.
 	StateBytes int64 `json:"state_bytes"`
-	// Checkpoints are those of all tasks of a run, Bytes what they came to as they were sent.
-	Checkpoints int64 `json:"checkpoints"`
-	Bytes       int64 `json:"checkpoint_bytes"`
-	Counts      int64 `json:"counts"` // that were timed, of the run with checkpoints
+	// Checkpoints are those of all tasks that were taken while it was measured, Bytes what they came to as they were sent, and
+	// Held is the longest that one held up a loop at once, in ms, in the whole run.
+	Checkpoints int64   `json:"checkpoints"`
+	Bytes       int64   `json:"checkpoint_bytes"`
+	Held        float64 `json:"held_max_ms"`
+	// Changed is what there was to keep: EntryBytes for each word of a dictionary that came in an interval, summed over the
+	// intervals that were measured; 0 for text.
+	Changed int64 `json:"changed_bytes"`
+	Counts  int64 `json:"counts"` // that were timed, of the run with checkpoints
 }
 
 // Overhead is what checkpoints cost.
@@ -99,6 +105,11 @@ func (c *Config) pass(ctx context.Context, checkpoints bool, want Totals, cost *
 	if err != nil {
 		return false, err
 	}
+	before, err := t.warmed(ctx)
+	if err != nil {
+		t.running.Cancel()
+		return false, errors.Join(err, ended(t.running.Wait()))
+	}
 	_, line, totals, err := t.end()
 	if err != nil {
 		return false, err
@@ -109,12 +120,42 @@ func (c *Config) pass(ctx context.Context, checkpoints bool, want Totals, cost *
 		return totals == want, nil
 	}
 	s := t.running.Stats()
-	cost.With, cost.Counts = latencyOf(timed), timed.count()
-	cost.Checkpoints, cost.Bytes = int64(s.Checkpoints.Taken), int64(s.Checkpoints.Bytes)
+	cost.With, cost.Counts, cost.Changed = latencyOf(timed), timed.count(), c.changed()
+	cost.Checkpoints, cost.Bytes = int64(s.Checkpoints.Taken-before.Taken), int64(s.Checkpoints.Bytes-before.Bytes)
+	cost.Held = ms(s.Checkpoints.SliceMax)
 	for i := range s.Tasks {
 		if s.Tasks[i].Operator == CounterID {
 			cost.StateBytes += s.Tasks[i].StateBytes
 		}
 	}
 	return totals == want, nil
+}
+
+// warmed waits until the measurement begins, and returns what checkpoints have come to by then.
+func (t *trial) warmed(ctx context.Context) (c engine.Checkpoints, err error) {
+	info, err := t.begun(ctx)
+	if err != nil {
+		return c, err
+	}
+	err = t.until(ctx, info.Begun.Add(t.cfg.warm()))
+	return t.running.Stats().Checkpoints, err
+}
+
+// changed is how many bytes of a dictionary's entries change in all intervals of the measured part, each counted once for each
+// interval in which it does.
+func (c *Config) changed() (bytes int64) {
+	in := c.Input
+	if in.Load == 0 {
+		return 0
+	}
+	last := make([]int32, in.Words) // the interval in which each word came last, from 1
+	for n := int64(in.Words); n < in.records(); n++ {
+		at := time.Duration(in.millis(n))*time.Millisecond - c.warm()
+		interval := int32(at/c.Interval) + 1
+		if rank := in.rank(n); at >= 0 && last[rank] != interval {
+			last[rank] = interval
+			bytes += EntryBytes
+		}
+	}
+	return bytes
 }

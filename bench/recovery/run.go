@@ -88,7 +88,7 @@ type fate struct {
 
 // strike kills the worker that has the counter, again and again, each time at a random moment between two checkpoints.
 func (t *trial) strike(ctx context.Context) (fates []fate, err error) {
-	info, err := t.await(ctx, "the job to begin", patience, func(i coordinator.JobInfo) bool { return !i.Begun.IsZero() })
+	info, err := t.begun(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,11 @@ func (t *trial) strike(ctx context.Context) (fates []fate, err error) {
 		}
 	}
 	return fates, nil
+}
+
+// begun waits until the job has begun.
+func (t *trial) begun(ctx context.Context) (coordinator.JobInfo, error) {
+	return t.await(ctx, "the job to begin", patience, func(i coordinator.JobInfo) bool { return !i.Begun.IsZero() })
 }
 
 // until waits for a moment.

@@ -121,7 +121,10 @@ func (s *overheadSeries) text(w io.Writer) error {
 	c := s.Costs[0]
 	fmt.Fprintf(w, "state of the counter %s", report.Bytes(c.StateBytes))
 	if c.Checkpoints > 0 {
-		fmt.Fprintf(w, ", %s checkpoints of all tasks, %s", report.Count(c.Checkpoints), report.Bytes(c.Bytes))
+		fmt.Fprintf(w, ", %s checkpoints of all tasks, %s, which held up a loop for %.2f ms at most", report.Count(c.Checkpoints), report.Bytes(c.Bytes), c.Held)
+	}
+	if c.Changed > 0 {
+		fmt.Fprintf(w, "; entries that changed between two, %s", report.Bytes(c.Changed))
 	}
 	fmt.Fprintln(w)
 	return nil
