@@ -67,6 +67,7 @@ type grammar struct {
 		Hops      hopsCommand          `cmd:"" help:"Response times over three hops between two processes."`
 		Recovery  benchRecoveryCommand `cmd:"" help:"How long recovery takes when a worker is killed."`
 		Overhead  benchOverheadCommand `cmd:"" help:"What checkpoints do to latency."`
+		Figures   figuresCommand       `cmd:"" help:"Draw recovery and the cost of checkpoints beside the paper's numbers."`
 		Compare   compareCommand       `cmd:"" help:"Put two results side by side."`
 		Plot      plotCommand          `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`

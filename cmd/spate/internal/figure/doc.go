@@ -1,6 +1,6 @@
 // Package figure draws results of benchmarks as pictures for documents: throughput over load factor, each point the median
-// of its repeats with a bar from the slowest to the fastest.
+// of its repeats with a bar from the slowest to the fastest; and lines of anything over anything, on a page with their numbers.
 //
-// It reads results as `spate bench lr --json` prints them and knows nothing of how they came about. Its functions may be
+// Throughput reads results as `spate bench lr --json` prints them; the package knows nothing of how they came about. Its functions may be
 // called from any goroutine.
 package figure

@@ -56,7 +56,7 @@ func Spreads[T any](runs []T) (map[string]Spread, error) {
 	}
 	spreads := make(map[string]Spread, len(values))
 	for path, v := range values {
-		spreads[path] = Spread{Median: median(v), Min: slices.Min(v), Max: slices.Max(v)}
+		spreads[path] = Spread{Median: Median(v), Min: slices.Min(v), Max: slices.Max(v)}
 	}
 	return spreads, nil
 }
@@ -73,7 +73,8 @@ func flatten(prefix string, members map[string]any, fn func(path string, n float
 	}
 }
 
-func median(values []float64) float64 {
+// Median is the value in the middle, or the mean of the two there. It needs one value at least.
+func Median(values []float64) float64 {
 	s := slices.Clone(values)
 	slices.Sort(s)
 	mid := len(s) / 2
