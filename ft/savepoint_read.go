@@ -92,18 +92,32 @@ func (i *SavepointInfo) check() error {
 // Read returns the checkpoints of an operator's tasks, by range; none of one that was fused into another. Everything is compared
 // with what the savepoint says of it. The error says which file is missing or damaged.
 func (s *Savepoint) Read(operator string) (pieces []*Checkpoint, err error) {
-	about, _ := s.info.Job.Operator(operator)
 	for _, t := range s.info.Tasks {
 		if t.Operator != operator {
 			continue
 		}
-		c, err := s.readTask(&t, about.Tables)
+		c, err := s.ReadTask(t.ID())
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(s.path, t.File), err)
+			return nil, err
 		}
 		pieces = append(pieces, c)
 	}
 	return pieces, nil
+}
+
+// ReadTask is Read for one of an operator's tasks. The error is ErrNotFound if there is no such task.
+func (s *Savepoint) ReadTask(id TaskID) (*Checkpoint, error) {
+	n := slices.IndexFunc(s.info.Tasks, func(t SavepointTask) bool { return t.ID() == id })
+	if n < 0 {
+		return nil, fmt.Errorf("savepoint %s: %v: %w", s.path, id, ErrNotFound)
+	}
+	t := &s.info.Tasks[n]
+	about, _ := s.info.Job.Operator(id.Operator)
+	c, err := s.readTask(t, about.Tables)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(s.path, t.File), err)
+	}
+	return c, nil
 }
 
 func (s *Savepoint) readTask(t *SavepointTask, tables []SchemaInfo) (*Checkpoint, error) {

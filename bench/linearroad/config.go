@@ -171,6 +171,7 @@ type FileConfig struct {
 	// Engine may name a directory for checkpoints, if the query runs in the calling process. A run that finds there what one of
 	// the same files, rules and pace has left, which did not come to its end, goes on from that.
 	Engine   engine.Config
+	Save     Save           // a savepoint to be taken while the query runs in the calling process
 	Progress func(Progress) // may be nil
 	// Resumed is called when a run goes on, with the second of the input from which it does; may be nil.
 	Resumed func(second int)

@@ -66,6 +66,7 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 		Operator: query.CalculatorID, Warm: params.lead(), Length: params.length(), Done: params.done(rows), Look: cfg.look,
 		Started: func(s engine.Stats) { resumed = cfg.resumed(&params, s.Checkpoints) },
 	}
+	saved := cfg.Save.watch(ctx, w, params.lead())
 	ended := w.Run(ctx, runnerOf(cfg.Runner), fileProgram(), params, cfg.Engine)
 	interrupted := ended != nil && ctx.Err() != nil && errors.Is(ended, context.Cause(ctx))
 	if ended != nil && !interrupted {
@@ -90,13 +91,13 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 	if resumed != nil {
 		s.Reports = o.fed.Reports
 	}
-	return s, errors.Join(ended, writeSummary(filepath.Join(cfg.Out, SummaryFile), s))
+	return s, errors.Join(ended, saved(), writeSummary(filepath.Join(cfg.Out, SummaryFile), s))
 }
 
-// identify makes the run's checkpoints its own: who goes on from them must read the same files, at the same rules and pace,
+// identify makes the run's checkpoints and savepoints its own: who goes on from them must read the same files, at the same rules and pace,
 // and write behind the same answers.
 func (c *FileConfig) identify(p *FileParams) error {
-	if c.Engine.CheckpointDir == "" {
+	if c.Engine.CheckpointDir == "" && c.Engine.Savepoint == "" && c.Save.Dir == "" {
 		return nil
 	}
 	same := *p

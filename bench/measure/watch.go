@@ -29,6 +29,8 @@ type Watch struct {
 	Done func(s *engine.Stats, at time.Duration) float64
 	// Started is called once with the counters of the job as it begins; may be nil.
 	Started func(s engine.Stats)
+	// Running is called once with the job as it begins; may be nil.
+	Running func(job engine.Running)
 
 	job      engine.Running
 	began    mark // before the job did
@@ -123,6 +125,9 @@ func (w *Watch) Run(ctx context.Context, r engine.Runner, p engine.Program, para
 	}
 	if w.Started != nil {
 		w.Started(w.job.Stats())
+	}
+	if w.Running != nil {
+		w.Running(w.job)
 	}
 	return w.follow()
 }

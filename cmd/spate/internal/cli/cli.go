@@ -72,6 +72,9 @@ type grammar struct {
 		Plot      plotCommand          `cmd:"" help:"Draw the throughput of Linear Road results."`
 	} `cmd:"" help:"Measure."`
 
+	Savepoint savepointCommand `cmd:"" help:"Savepoints of jobs."`
+	State     stateCommand     `cmd:"" help:"State of operators."`
+
 	Coordinator coordinatorCommand `cmd:"" help:"Be the coordinator of a cluster."`
 	Worker      workerCommand      `cmd:"" help:"Be a worker of a cluster."`
 	Submit      submitCommand      `cmd:"" help:"Have a cluster run a program."`
@@ -81,6 +84,7 @@ type grammar struct {
 	Drain       drainCommand       `cmd:"" help:"End a job's input, and let it come to its end."`
 	Cancel      cancelCommand      `cmd:"" help:"End a job early."`
 
+	Sim     simCommand     `cmd:"" help:"Run a graph by random schedules, with faults."`
 	Version versionCommand `cmd:"" help:"Print version, commit and platform."`
 }
 

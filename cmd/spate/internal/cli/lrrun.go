@@ -22,6 +22,7 @@ type runCommand struct {
 	Memory  byteSize `placeholder:"BYTES" help:"Bound on state and logs, such as 4GiB; a run that needs more fails (default: none)."`
 	engineFlags
 	checkpointFlags
+	savepointFlags
 	profileFlags
 }
 
@@ -31,17 +32,20 @@ func (runCommand) Help() string {
 and summary.json. Workers open the files themselves: they run on this machine, or share its file system.
 
 With --checkpoints a run that was interrupted or killed goes on where it was when it is started again with the same flags, and in
-the end has written what one run writes.
+the end has written what one run writes. A savepoint is of one moment of the input, and stays; runs can start from it again and
+again.
 
 	spate lr run --input traffic.dat --history history.csv --out results
 	spate lr run --input traffic.dat --out results --checkpoints checkpoints --checkpoint-interval 1s
+	spate lr run --input traffic.dat --out results --savepoint monday --savepoint-at 600
+	spate lr run --input traffic.dat --out results --from-savepoint monday --parallelism calculator=4
 	spate lr run --input traffic.dat --out results --pace 20 --loops 1 --rules official`
 }
 
 // Validate checks the flags.
 func (c *runCommand) Validate() error {
 	return errors.Join(needs("--input", c.Input), needs("--out", c.Out), c.engineFlags.check(),
-		c.checkpointFlags.check(&c.whereFlags), c.apart("--out", c.Out), c.checkProfiles(&c.profileFlags), distinct(c.read(), append(c.written(), c.profileFlags.files()...)))
+		c.checkpointFlags.check(&c.whereFlags), c.savepointFlags.check(&c.whereFlags), c.apart("--out", c.Out), c.checkProfiles(&c.profileFlags), distinct(c.read(), append(c.written(), c.profileFlags.files()...)))
 }
 
 // Run runs the query.
@@ -55,7 +59,8 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 	if err := config.Validate(); err != nil {
 		return usageError{err}
 	}
-	c.configure(&config.Engine, out)
+	c.checkpointFlags.configure(&config.Engine, out)
+	c.savepointFlags.configure(&config, out)
 	config.Resumed = func(second int) { fmt.Fprintf(out.Stderr, "spate: going on at second %d of the input\n", second) }
 	if err := removeOld(c.stale()); err != nil {
 		return err
@@ -94,9 +99,9 @@ func (c *runCommand) written() []named {
 }
 
 // stale returns the files of an earlier run that go before this one begins. Answers may be needed to go on behind them: with
-// checkpoints whoever writes them removes them, once it is known that nobody else does.
+// checkpoints, or from a savepoint, whoever writes them removes them, once it is known that nobody else does.
 func (c *runCommand) stale() []named {
-	if c.Checkpoints != "" {
+	if c.Checkpoints != "" || c.FromSavepoint != "" {
 		return c.written()[:1]
 	}
 	return c.written()
