@@ -378,7 +378,7 @@ func (k *Taker) hear(now time.Duration) bool {
 	k.sched.Ended(r.index, now, o.err)
 	if o.err != nil {
 		r.freeze.Abort() // what it would have held is in no later one
-		s.kept = 0
+		s.kept, s.again = 0, true // though nothing may change any more
 		k.stats.Failed++
 		k.cfg.Logger.Warn("checkpoint failed", "task", s.id, "generation", r.kept.Generation, "error", o.err)
 		return false

@@ -2,6 +2,7 @@ package link
 
 import (
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/wire"
 )
@@ -108,7 +109,7 @@ func (f *Feed) HalfFull() bool { return f.asked }
 
 // acknowledged is the time that the peer is told.
 func (f *Feed) acknowledged() wire.Time {
-	if f.link.cfg.Durable {
+	if f.link.cfg.Durable && mutant.Active != mutant.TrimConsumed {
 		return f.trim
 	}
 	return f.acked

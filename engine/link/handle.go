@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -125,7 +126,9 @@ func (l *Link) hearOpens(body []byte) error {
 		}
 		c := l.outOf[e.Channel]
 		if _, again := l.early[e.Channel]; c == nil && !again && e.Channel < l.cfg.ChannelsMax {
-			l.early[e.Channel] = early{open: e}
+			if mutant.Active != mutant.EarlyForgotten {
+				l.early[e.Channel] = early{open: e}
+			}
 			continue
 		}
 		if c == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/ft"
 )
 
@@ -82,7 +83,11 @@ func Assign(d *deploy.Deployment, order *control.Deploy) Backups {
 	for _, p := range Places(order) {
 		id, host := d.ID(d.Units[p.Unit][p.Index]), order.Workers[Slot(order, p).Worker]
 		b.Owners[id] = host.Incarnation
-		for _, name := range ft.Holders(id, host.Worker, upstream(d, order, p), names, replicas) {
+		own := host.Worker
+		if mutant.Active == mutant.OwnHolder {
+			own = ""
+		}
+		for _, name := range ft.Holders(id, own, upstream(d, order, p), names, replicas) {
 			b.Holders[id] = append(b.Holders[id], byName[name])
 		}
 		if len(b.Holders[id]) == 0 { // there is no other: at least the logs can be trimmed

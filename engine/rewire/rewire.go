@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/engine/link"
 	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/wire"
@@ -60,6 +61,7 @@ func Expect(d *deploy.Deployment, s Site, coming *deploy.Task) {
 // that is not there any more.
 func Join(d *deploy.Deployment, s Site, t *deploy.Task, from wire.Time, back func(*deploy.Task) bool) error {
 	for _, c := range d.Inbound(t) {
+		from := returning(from)
 		feed, err := feedOf(d, s, c, from)
 		if err != nil {
 			return fmt.Errorf("operator %q, task %d, which is back at %v, from operator %q, task %d: %w",
@@ -72,7 +74,7 @@ func Join(d *deploy.Deployment, s Site, t *deploy.Task, from wire.Time, back fun
 		switch {
 		case !s.Here(c.To):
 			s.On(t, func() { s.Link(t, c.To).Send(c.Channel, t.Number, log) })
-		case c.To.Local() && !back(c.To):
+		case c.To.Local() && (!back(c.To) || mutant.Active == mutant.JoinTwice):
 			if err := succeed(d, s, c, func(from wire.Time) (task.Feed, error) { return cursor(c, from) }); err != nil {
 				return err
 			}
@@ -109,6 +111,29 @@ func receive(d *deploy.Deployment, s Site, c deploy.Link, from wire.Time) task.F
 	})
 }
 
+// returning is from when on a task that is back reads: from where its checkpoint is.
+func returning(from wire.Time) wire.Time {
+	inside := from > 0 && from < wire.TimeMax
+	switch {
+	case mutant.Active == mutant.ReturnLate && inside:
+		return from + 1
+	case mutant.Active == mutant.ReturnEarly && inside:
+		return from - 1
+	}
+	return from
+}
+
+// succeeding is from when on the successor of a broken channel is read: from where all has come.
+func succeeding(t *task.Task, from wire.Time) wire.Time {
+	switch {
+	case mutant.Active == mutant.SuccessorLate && from < wire.TimeMax:
+		return from + 1
+	case mutant.Active == mutant.SuccessorEarly && t.DurableAt() < from:
+		return t.DurableAt()
+	}
+	return from
+}
+
 // succeed opens the successor of a channel whose sender is gone, from where everything of it has come.
 func succeed(d *deploy.Deployment, s Site, c deploy.Link, feed func(from wire.Time) (task.Feed, error)) (err error) {
 	s.On(c.To, func() {
@@ -117,9 +142,10 @@ func succeed(d *deploy.Deployment, s Site, c deploy.Link, feed func(from wire.Ti
 		if broken != nil {
 			ended = append(ended, broken)
 		}
+		begin := succeeding(c.To.Task, from)
 		var f task.Feed
-		if f, err = feed(from); err == nil {
-			err = c.To.Switch(from, ended, []*task.Channel{d.ChannelOf(c, f, from)})
+		if f, err = feed(begin); err == nil {
+			err = c.To.Switch(from, ended, []*task.Channel{d.ChannelOf(c, f, begin)})
 		}
 	})
 	if err != nil {

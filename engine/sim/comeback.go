@@ -220,7 +220,7 @@ func (b *comeback) run() error {
 	m.back = nil
 	if m.started {
 		m.stir()
-		return nil
+		return m.c.reached(m, Watching)
 	}
 	m.c.later(m, func() error { m.started = true; m.stir(); return nil })
 	return nil

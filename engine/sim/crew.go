@@ -81,7 +81,7 @@ func (c Config) crewNature(r *rand.Rand, g *graph.Graph) crewNature {
 		minGap:   time.Duration(pick(r, 10, 100, 400)) * time.Microsecond,
 		pause:    time.Duration(pick(r, 1, 20, 200)) * time.Microsecond,
 		slices:   pick(r, 1, 2, 4), slow: pick(r, 0, 0, 5, 30), lostAnswers: pick(r, 0, 0, 2, 20),
-		deaths: pick(r, 0, 1, 2, 4, 8), hits: pick(r, 0, 10, 30, 60, 60), hire: pick(r, 0, 30, 30, 100),
+		deaths: pick(r, 0, 2, 4, 8, 8), hits: pick(r, 0, 10, 30, 60, 60), hire: pick(r, 0, 30, 30, 100),
 		parallelism: map[string]int{},
 	}
 	if c.NoCrash {
@@ -230,7 +230,7 @@ func (c *crew) act(kind int) error {
 	case crewCarry:
 		return c.carry()
 	case crewHit:
-		if c.rand.IntN(20) == 0 {
+		if c.rand.IntN(8) == 0 || c.recovering() {
 			return c.hit(m)
 		}
 	}

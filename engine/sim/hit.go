@@ -11,9 +11,11 @@ import (
 func (c *crew) reached(m *member, s Step) error {
 	often := 1
 	switch {
-	case s >= Ordered && s <= Joined:
-		often = 8
-	case s == Ending || s == Spreading:
+	case s >= Built && s <= Joined:
+		often = 16
+	case s == Ending, s == Watching:
+		often = 40
+	case s == Ordered || s == Fetching:
 		often = 4
 	}
 	if c.rand.IntN(1000) >= c.nature.hits*often {
@@ -25,6 +27,10 @@ func (c *crew) reached(m *member, s Step) error {
 // hit has a fault befall a worker.
 func (c *crew) hit(m *member) error {
 	f, s := Fault(c.rand.IntN(int(Faults))), m.where()
+	rare := s == Running || s >= Installed // there deaths are worth more than what else there is
+	if c.rand.IntN(3) == 0 || rare && c.rand.IntN(2) == 0 {
+		f = Fault(c.rand.IntN(int(Zombie) + 1))
+	}
 	if m.life == dead || m.c.done() {
 		return nil
 	}

@@ -258,7 +258,7 @@ func (m *member) reach(s Step) {
 func (m *member) all() (until time.Duration, err error) {
 	m.hidden = 0
 	until, err = m.take()
-	for i := 0; i < len(m.active) && err == nil && m.started; i++ {
+	for i := 0; i < len(m.active) && err == nil && m.started && m.life != dead; i++ {
 		var p task.Progress
 		p, err = m.run(m.active[i], 1000)
 		until = min(until, p.Until)

@@ -184,6 +184,10 @@ func (m *member) keep(k checkpoint.Kept, done func(error)) {
 	}
 	holders := m.backups.Holders[k.Task]
 	p := &put{kept: k, left: len(holders), done: done}
+	if mutant.Active == mutant.DurableEarly {
+		done(nil)
+		p.done = func(error) {}
+	}
 	m.reach(Putting)
 	for _, h := range holders {
 		m.c.send(m, h, p)
@@ -231,5 +235,5 @@ func (m *member) assignBackups() {
 	before := m.backups
 	m.backups = rewire.Assign(m.dep, m.order)
 	m.safe.owners = m.backups.Owners
-	m.taker.Renew(func(id ft.TaskID) bool { return !m.backups.Same(before, id) })
+	m.taker.Renew(func(id ft.TaskID) bool { return !m.backups.Same(before, id) && mutant.Active != mutant.NoRenew })
 }

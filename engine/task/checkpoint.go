@@ -268,6 +268,9 @@ func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 		}
 	}
 	for i, l := range t.logs {
+		if mutant.Active == mutant.LogForgotten {
+			c.Logs[i].Frames = nil
+		}
 		if err := l.Load(c.Logs[i].Trim, c.Logs[i].Frontier, c.Logs[i].Frames); err != nil {
 			return fmt.Errorf("log %d of operator %q: %w", i, c.Operator, err)
 		}

@@ -57,8 +57,6 @@ const (
 	OldestFirst     // of all checkpoints that are there the oldest is preferred
 	LogForgotten    // the log of a task that is restored is not loaded
 	NoRenew         // nothing is kept anew when a holder is lost
-	RenewedCounts   // a checkpoint counts that was under way when a holder was lost
-	BuildOnFailed   // a delta builds on a checkpoint that was not kept
 	EarlyForgotten  // who asks for a channel before it is there is not served later
 	OwnHolder       // a worker keeps the checkpoints of its own tasks
 	JoinTwice       // tasks that come back together open the channels between them twice
@@ -71,7 +69,7 @@ var names = [Kinds]string{"none", "tie order", "keys descending", "timers last",
 	"frontier passed", "frontier ahead", "frontier first", "ack ahead", "stale timer", "final timers", "end unknown",
 	"no agenda", "no output", "no last time", "skip one", "resume late", "trim ahead", "keep received", "delta lost",
 	"trim consumed", "return late", "return early", "successor late", "successor early", "durable early", "one is enough",
-	"zombie kept", "ask unfenced", "ask some", "oldest first", "log forgotten", "no renew", "renewed counts", "build on failed",
+	"zombie kept", "ask unfenced", "ask some", "oldest first", "log forgotten", "no renew",
 	"early forgotten", "own holder", "join twice", "broken forgotten"}
 
 // OfWorkers says whether the bug shows only where workers are lost.
