@@ -176,8 +176,10 @@ func (b *comeback) make(id ft.TaskID, c *ft.Checkpoint) error {
 	}
 	b.tasks = b.tasks[1:]
 	b.m.c.report.Restores++
-	if err := b.m.c.guard.restored(b.m.c, id, r.from); err != nil {
-		return err
+	if b.m.life == alive && b.m.order == b.m.c.boss.order { // else it does not know whom to ask by now, and is not heeded
+		if err := b.m.c.guard.restored(b.m.c, id, r.from); err != nil {
+			return err
+		}
 	}
 	b.step = Ordered
 	return b.ask()

@@ -42,7 +42,7 @@ func (g *guard) durable(m *member) error {
 			continue
 		}
 		g.told[a.id] = at
-		if n := m.c.keepers(m, a.id, at, m.backups.Holders[a.id]); n > 0 && m.c.report.Damages == 0 {
+		if n := m.c.keepers(m, a.id, at, m.backups.Holders[a.id]); n > 0 && m.c.report.Damages == 0 && m.life == alive && m.order == m.c.boss.order {
 			return fmt.Errorf("%v at %v was told that it is durable at %v, but %d of those who keep its checkpoints have not got that: %v",
 				a.id, m, at, n, m.backups.Holders[a.id])
 		}
