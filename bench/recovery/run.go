@@ -203,7 +203,8 @@ func (f *fate) judge(cfg *Config, began time.Time, line Timeline) (k Kill) {
 	k.Before = ms(p99)
 	after := due.between(at-100*time.Millisecond, min(f.next, at+cfg.spacing()))
 	if back, ok := after.normal(at, p99); ok {
-		k.Normal = ms(back - at)
+		k.Normal = max(ms(back-at), 0.001) // the first ms has begun before the kill
+
 	}
 	for _, m := range after {
 		k.Worst = max(k.Worst, ms(m.Took))
