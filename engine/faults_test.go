@@ -101,13 +101,13 @@ func TestParallelismIsBounded(t *testing.T) {
 	}
 }
 
-// planted is what a key function or an Ahead callback of these tests panics with.
-var planted = errors.New("planted")
+// errPlanted is what a key function or an Ahead callback of these tests panics with.
+var errPlanted = errors.New("planted")
 
 // keyBut55 is the key of every pair but one.
 func keyBut55(p *pair) uint64 {
 	if p.N == 55 {
-		panic(planted)
+		panic(errPlanted)
 	}
 	return p.Key
 }
@@ -167,7 +167,7 @@ func TestAFaultInAKeyFunctionNamesItsOperator(t *testing.T) {
 		if e.Operator != "counter" || e.Function != task.KeyFunction || e.Sender != tt.sender || e.Time.Millis() != 18 || e.Key != "" {
 			t.Errorf("%s: %+v", name, e)
 		}
-		if !errors.Is(err, planted) || !strings.Contains(string(e.Stack), "engine_test.keyBut55(") {
+		if !errors.Is(err, errPlanted) || !strings.Contains(string(e.Stack), "engine_test.keyBut55(") {
 			t.Errorf("%s: %v, stack\n%s", name, err, e.Stack)
 		}
 		want := `operator "counter": key function, called by operator "` + tt.sender + `", task 0, at `
@@ -185,7 +185,7 @@ func TestAFaultAfterAKeyFunctionIsTheHandlers(t *testing.T) {
 		return func(c *engine.Ctx, p *pair) {
 			out.Emit(c, p)
 			if p.N == 55 {
-				panic(planted)
+				panic(errPlanted)
 			}
 		}
 	})
@@ -217,7 +217,7 @@ func TestAFaultInAheadNamesTheBatch(t *testing.T) {
 	if e.Operator != "counter" || e.Function != task.AheadCallback || e.Key != "" || e.Time.Millis() > 18 || e.Last.Millis() < 18 || e.Last < e.Time {
 		t.Errorf("%+v", e)
 	}
-	if !errors.Is(err, planted) || len(e.Stack) == 0 || !strings.HasPrefix(err.Error(), `operator "counter", task 0: Ahead callback for tuples at `) {
+	if !errors.Is(err, errPlanted) || len(e.Stack) == 0 || !strings.HasPrefix(err.Error(), `operator "counter", task 0: Ahead callback for tuples at `) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -228,7 +228,7 @@ func TestAFaultInAKeyFunctionAtItsOperator(t *testing.T) {
 	var calls atomic.Int32
 	engine.KeyedBytes(g, "counter", engine.SliceSource(g, "in", rows(0, 100)), func(p *pair) []byte {
 		if p.N == 55 && calls.Add(1) == 2 {
-			panic(planted)
+			panic(errPlanted)
 		}
 		return []byte{byte(p.Key)}
 	}, nothing)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -153,7 +154,7 @@ func (k *keeping) watch(j *Job, place [][]int) error {
 	for _, l := range j.loops {
 		made, err := checkpoint.New(checkpoint.Config{
 			Schedule: ft.ScheduleConfig{Interval: k.cfg.CheckpointInterval}, Keep: k.put, Wake: l.Wake, Logger: k.log,
-			Go: func(fn func()) { k.at.Go(fn) },
+			Go: func(fn func()) { k.at.Go(fn) }, EndsAlone: true,
 		})
 		if err != nil {
 			return err
@@ -162,7 +163,7 @@ func (k *keeping) watch(j *Job, place [][]int) error {
 		l.Keep(t)
 		k.takers = append(k.takers, t)
 	}
-	for u, slots := range place {
+	for u, slots := range slices.Backward(place) {
 		for i, slot := range slots {
 			t := j.dep.Units[u][i]
 			if err := k.takers[slot].Add(t.Task, j.dep.Member(t), k.gens[t.Task]); err != nil {

@@ -97,13 +97,12 @@ type subject struct {
 
 // running is a checkpoint under way.
 type running struct {
-	index    int
-	freeze   *task.Freeze
-	kept     Kept
-	copied   bool
-	next     time.Duration // slice
-	renewed  int           // the task's, when it began
-	onlyLogs bool
+	index   int
+	freeze  *task.Freeze
+	kept    Kept
+	copied  bool
+	next    time.Duration // slice
+	renewed int           // the task's, when it began
 }
 
 // outcome is what became of it.
@@ -377,7 +376,7 @@ func (k *Taker) hear(now time.Duration) bool {
 	}
 	k.sched.Ended(r.index, now, o.err)
 	if o.err != nil {
-		r.freeze.Abort() // what it would have held is in no later one
+		r.freeze.Abort()          // what it would have held is in no later one
 		s.kept, s.again = 0, true // though nothing may change any more
 		k.stats.Failed++
 		k.cfg.Logger.Warn("checkpoint failed", "task", s.id, "generation", r.kept.Generation, "error", o.err)

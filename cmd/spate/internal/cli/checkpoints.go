@@ -29,18 +29,18 @@ func (f *checkpointFlags) check(where *whereFlags) error {
 	if f.CheckpointInterval < 0 {
 		faults = append(faults, fmt.Errorf("--checkpoint-interval is %v, want more than 0", f.CheckpointInterval))
 	}
-	if f.CheckpointInterval != 0 && f.Checkpoints == "" {
-		faults = append(faults, errors.New("--checkpoint-interval needs --checkpoints: without a folder for them none are taken"))
+	if f.CheckpointInterval != 0 && f.Checkpoints == "" && !where.recovers() {
+		faults = append(faults, errors.New("--checkpoint-interval needs --checkpoints, or on workers --recovery sm: else none are taken"))
 	}
 	return errors.Join(faults...)
 }
 
 // configure has checkpoints taken into the folder; whoever watches is told of those that fail.
 func (f *checkpointFlags) configure(c *engine.Config, out *output) {
-	if f.Checkpoints == "" {
-		return
+	c.CheckpointInterval = f.CheckpointInterval
+	if f.Checkpoints != "" {
+		c.CheckpointDir, c.Logger = f.Checkpoints, out.loggerFrom(slog.LevelWarn)
 	}
-	c.CheckpointDir, c.CheckpointInterval, c.Logger = f.Checkpoints, f.CheckpointInterval, out.loggerFrom(slog.LevelWarn)
 }
 
 // configureAnew has them taken into a new folder within it. end removes that, and returns err or the fault that it met.
