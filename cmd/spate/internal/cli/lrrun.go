@@ -60,7 +60,7 @@ func (c *runCommand) Run(ctx context.Context, out *output) error {
 		return usageError{err}
 	}
 	c.checkpointFlags.configure(&config.Engine, out)
-	c.savepointFlags.configure(&config, out)
+	c.savepointFlags.configure(&config)
 	config.Resumed = func(second int) { fmt.Fprintf(out.Stderr, "spate: going on at second %d of the input\n", second) }
 	if err := removeOld(c.stale()); err != nil {
 		return err
@@ -138,6 +138,7 @@ func (c *runCommand) text(w io.Writer, s *linearroad.Summary) error {
 	writeLinks(w, s.Workers, s.LinkBytesPerRep, "report")
 	writeResponses(w, "type ", s.ResponseMS)
 	writeCheckpoints(w, s.Checkpoints)
+	c.savepointFlags.write(w)
 	if s.ResumedAt != nil {
 		fmt.Fprintf(w, "resumed      at second %d of the input: counts and response times are of all parts of the run, the rest of the last one\n", *s.ResumedAt)
 	}

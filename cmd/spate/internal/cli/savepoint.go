@@ -20,6 +20,8 @@ type savepointFlags struct {
 	Savepoint     string `placeholder:"DIR" group:"Checkpoints" help:"Write a savepoint into a folder that is not there yet; the run goes on."`
 	SavepointAt   *int   `placeholder:"SECOND" group:"Checkpoints" help:"Second of the input at which it is taken, or as soon after as it can be."`
 	FromSavepoint string `placeholder:"DIR" group:"Checkpoints" help:"Start from a savepoint of a run over the same files, with any --loops and --parallelism; what the answers' files hold beyond it is cut off."`
+
+	taken *engine.SavepointInfo // once there is one
 }
 
 // check is called with where the query runs.
@@ -38,14 +40,19 @@ func (f *savepointFlags) check(where *whereFlags) error {
 }
 
 // configure has the run take a savepoint, and start from one.
-func (f *savepointFlags) configure(c *linearroad.FileConfig, out *output) {
+func (f *savepointFlags) configure(c *linearroad.FileConfig) {
 	c.Engine.Savepoint = f.FromSavepoint
 	if f.Savepoint == "" {
 		return
 	}
-	c.Save = linearroad.Save{Dir: f.Savepoint, Second: *f.SavepointAt, Taken: func(i engine.SavepointInfo) {
-		fmt.Fprintf(out.Stderr, "spate: savepoint %s: %s\n", f.Savepoint, report.Bytes(i.Bytes))
-	}}
+	c.Save = linearroad.Save{Dir: f.Savepoint, Second: *f.SavepointAt, Taken: func(i engine.SavepointInfo) { f.taken = &i }}
+}
+
+// write prints what was taken.
+func (f *savepointFlags) write(w io.Writer) {
+	if f.taken != nil {
+		fmt.Fprintf(w, "savepoint    %s, %s, %s\n", f.Savepoint, report.Plural(len(f.taken.Tasks), "task"), report.Bytes(f.taken.Bytes))
+	}
 }
 
 type savepointCommand struct {
