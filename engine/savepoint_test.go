@@ -172,7 +172,7 @@ func TestSavepoints(t *testing.T) {
 func TestSavepointNow(t *testing.T) {
 	want, dir := cutWhole(t), t.TempDir()
 	got, point := filepath.Join(dir, "got"), filepath.Join(dir, "point")
-	job, err := engine.Start(t.Context(), cutGraph(got), engine.Config{Loops: 2, Pace: 40})
+	job, err := engine.Start(t.Context(), cutGraph(got), engine.Config{Loops: 2, Pace: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
