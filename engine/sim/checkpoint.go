@@ -59,6 +59,9 @@ func (w *world) checkpoint(n *node) error {
 // persist makes the checkpoint that was taken the one to come back from.
 func (w *world) persist(n *node) error {
 	c, incremental := n.taken, false
+	if len(c.Tables) == 0 { // at its end a task has no use for them
+		clear(n.deltas)
+	}
 	for i, image := range c.Tables {
 		info, err := state.Inspect(image)
 		if err != nil {

@@ -29,9 +29,11 @@ func (t *Task) Run(now time.Duration, budget int) (p Progress, err error) {
 		}
 	}()
 	p.Until = Never
-	if t.reading != nil {
+	switch {
+	case t.pos == wire.TimeMax: // its channels are only told what is durable: those who fed it may be gone
+	case t.reading != nil:
 		p.Worked = t.runSource(budget, &p)
-	} else {
+	default:
 		p.Worked = t.runMerge(budget, &p)
 	}
 	if t.ctx.err != nil {
