@@ -117,6 +117,11 @@ func (l local) put(ctx context.Context, job string, k checkpoint.Kept) error {
 	return l.Vault.put(ctx, job, l.incarnation, k)
 }
 
+// list implements holder.
+func (l local) list(ctx context.Context, job string, id ft.TaskID) ([]ft.Info, error) {
+	return l.Vault.list(ctx, job, l.incarnation, id)
+}
+
 // holder finds the vault of a host.
 func (c *Client) holder(h control.Host) holder {
 	if own := c.cfg.Hello().Incarnation; c.cfg.Own != nil && h.Incarnation == own {
@@ -158,7 +163,8 @@ type candidate struct {
 // Newest returns the newest checkpoint of a task, folded: all hosts and the own vault are asked at once what they have, and
 // of that the one with the greatest position is fetched, of several the one with the highest generation; if it cannot be had,
 // or is damaged, the next one. It may share memory with the own vault and must not be changed. The error is ft.ErrNotFound if
-// everybody has answered and nobody has one; an *IncompleteError says that it may be asked again.
+// everybody has answered and nobody has one; an *IncompleteError says that somebody has not answered, or does not know yet that
+// the task is to run here: then it may be asked again.
 func (c *Client) Newest(ctx context.Context, job string, from []control.Host, id ft.TaskID) (*ft.Checkpoint, error) {
 	ctx, end, err := c.begin(ctx)
 	if err != nil {
@@ -166,6 +172,9 @@ func (c *Client) Newest(ctx context.Context, job string, from []control.Host, id
 	}
 	defer end()
 	found, failed := c.ask(ctx, job, from, id)
+	if len(failed) > 0 && c.ended(ctx) == nil {
+		return nil, &IncompleteError{id, failed} // whoever has not answered may have the newest
+	}
 	for _, f := range found {
 		got, err := f.fetch(ctx, job, id)
 		if err == nil {

@@ -26,7 +26,7 @@ type FencedError struct {
 
 // Error implements error.
 func (e *FencedError) Error() string {
-	return fmt.Sprintf("job %s: incarnation %016x may not put checkpoints of %v, which incarnation %016x runs", e.Job, e.From, e.Task, e.Owner)
+	return fmt.Sprintf("job %s: incarnation %016x has nothing to do with checkpoints of %v, which incarnation %016x runs", e.Job, e.From, e.Task, e.Owner)
 }
 
 // UnknownError says that a vault has not heard of a job, or of who runs a task of it. The order that says so may be on its

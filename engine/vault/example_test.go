@@ -41,7 +41,8 @@ func Example() {
 	kept := checkpoint.Kept{Task: task, Generation: 1, Encoded: c.Append(nil)}
 	fmt.Println(runs.Put(ctx, "j1", holders, kept))
 
-	// Who is to go on with it fetches that.
+	// Who is to go on with it, by a newer order, fetches that.
+	v.Owners("j1", map[ft.TaskID]uint64{task: 3})
 	next := vault.NewClient(vault.ClientConfig{Secret: secret, Hello: func() auth.Hello { return auth.Hello{Cluster: cluster, Incarnation: 3} }})
 	defer next.Stop()
 	newest, err := next.Newest(ctx, "j1", holders, task)

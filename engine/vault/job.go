@@ -56,6 +56,15 @@ func (j *job) put(ctx context.Context, from uint64, k checkpoint.Kept) error {
 	return j.store.Put(ctx, k.Task, k.Generation, k.Follows, k.Encoded)
 }
 
+// list tells who is to run a task what there is of it. Others have to ask again: as long as it is not known here who is, a
+// checkpoint of whoever ran it before might be taken yet, and what was told would not be the newest.
+func (j *job) list(ctx context.Context, from uint64, id ft.TaskID) ([]ft.Info, error) {
+	if err := j.admit(id, from); err != nil {
+		return nil, err
+	}
+	return j.store.Generations(ctx, id)
+}
+
 // newest tells of the newest checkpoint of each task.
 func (j *job) newest() (infos []ft.Info) {
 	ctx := context.Background()

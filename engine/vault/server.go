@@ -182,7 +182,7 @@ func (v *Vault) arrive(x *exchange) ([]byte, error) {
 func (v *Vault) serveGet(x *exchange) error {
 	q, ctx := x.query, x.r.Context()
 	if q.generation == 0 {
-		infos, err := v.list(ctx, x.job, q.task)
+		infos, err := v.list(ctx, x.job, x.from(), q.task)
 		if err != nil {
 			return err
 		}

@@ -158,10 +158,10 @@ func (v *Vault) put(ctx context.Context, name string, from uint64, k checkpoint.
 	return nil
 }
 
-// list tells what of a task can be had. Of a job that is not open there is nothing.
-func (v *Vault) list(ctx context.Context, name string, id ft.TaskID) ([]ft.Info, error) {
+// list tells an incarnation what of a task that it is to run can be had. Of a job that is not open there is nothing.
+func (v *Vault) list(ctx context.Context, name string, from uint64, id ft.TaskID) ([]ft.Info, error) {
 	if j := v.job(name); j != nil {
-		return j.store.Generations(ctx, id)
+		return j.list(ctx, from, id)
 	}
 	return nil, nil
 }

@@ -303,6 +303,7 @@ func TestAtOnce(t *testing.T) {
 	}
 	a.Owners(testJob, owners)
 	b.Owners(testJob, owners)
+	own.Owners(testJob, owners)
 	var tasks, orders sync.WaitGroup
 	for id := range owners {
 		w := newWorker(t, id)
