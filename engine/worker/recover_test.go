@@ -14,17 +14,18 @@ import (
 // crew is workers that die, and a job that is carried on by those that are left.
 type crew struct {
 	*fake
-	rand  *rand.Rand
-	order *control.Deploy
-	ends  []func() // by index of order.Workers
-	alive []int    // indexes
-	loops int
-	ended map[string]*control.Ended // under the newest epoch, by worker
+	rand     *rand.Rand
+	order    *control.Deploy
+	ends     []func() // by index of order.Workers
+	alive    []int    // indexes
+	loops    int
+	ended    map[string]*control.Ended // the last, by worker
+	deployed map[string]uint64         // the last epoch
 }
 
 // newCrew starts a job on n workers.
 func newCrew(t *testing.T, seed uint64, n, loops int, s settings, cfg control.JobConfig) *crew {
-	c := &crew{fake: newFake(t, "tcp://127.0.0.1:0"), rand: rand.New(rand.NewPCG(seed, 1)), loops: loops, ended: map[string]*control.Ended{}}
+	c := &crew{fake: newFake(t, "tcp://127.0.0.1:0"), rand: rand.New(rand.NewPCG(seed, 1)), loops: loops, ended: map[string]*control.Ended{}, deployed: map[string]uint64{}}
 	for i := range n {
 		c.ends = append(c.ends, c.start(Config{Loops: loops, Listen: "unix://" + filepath.Join(t.TempDir(), fmt.Sprintf("%d.sock", i))}))
 		c.until(1, of[*control.Register])
@@ -102,29 +103,28 @@ func (c *crew) carryOn() {
 		if slices.Contains(o.Gone, len(o.Workers)-len(fresh)+i) {
 			continue
 		}
-		c.until(1, func(m said) bool { return m.worker == h.Worker && c.answered(m) })
+		for c.deployed[h.Worker] != o.Epoch { // they answer in any order
+			c.until(1, of[*control.Deployed])
+		}
 		c.send(h.Worker, &control.Start{Coordinator: c.epoch, Job: o.Job, Epoch: o.Epoch, At: time.Now().UnixNano()})
 	}
 }
 
-// until is the fake's, and takes note of ends.
+// until is the fake's, and takes note of ends and of orders that are done.
 func (c *crew) until(n int, ok func(said) bool) {
 	c.t.Helper()
 	c.fake.until(n, func(m said) bool {
-		if e, is := m.message.(*control.Ended); is {
-			c.ended[m.worker] = e
+		switch said := m.message.(type) {
+		case *control.Ended:
+			c.ended[m.worker] = said
+		case *control.Deployed:
+			if said.Error != nil {
+				c.t.Fatalf("%s: %v", m.worker, said.Error)
+			}
+			c.deployed[m.worker] = said.Epoch
 		}
 		return ok(m)
 	})
-}
-
-// answered says whether a message says that an order is done.
-func (c *crew) answered(m said) bool {
-	d, ok := m.message.(*control.Deployed)
-	if ok && d.Error != nil {
-		c.t.Fatalf("%s: %v", m.worker, d.Error)
-	}
-	return ok && d.Epoch == c.order.Epoch
 }
 
 // finish waits for the ends of all parts.
