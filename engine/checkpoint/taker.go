@@ -91,7 +91,7 @@ type subject struct {
 	again   bool // it must be taken although nothing may have changed
 	renewed int  // how often what was kept may have been lost
 	rebase  bool // the next must be complete by itself, whatever is kept
-	base    int  // bytes of the last that was complete by itself
+	base    int  // bytes of the tables in the last that was complete by itself
 	whole   int  // so many more are to be that, too
 }
 
@@ -107,8 +107,9 @@ type running struct {
 
 // outcome is what became of it.
 type outcome struct {
-	bytes int
-	err   error
+	bytes  int
+	tables int // of these, what is images of tables
+	err    error
 }
 
 // New makes a taker without tasks.
@@ -344,7 +345,11 @@ func (k *Taker) finish() {
 		kept := r.kept
 		c.Generation, c.Follows = kept.Generation, kept.Follows
 		kept.Encoded = c.Append(nil)
-		k.cfg.Keep(kept, func(err error) { k.ended(outcome{len(kept.Encoded), err}) })
+		tables := 0
+		for _, image := range c.Tables {
+			tables += len(image)
+		}
+		k.cfg.Keep(kept, func(err error) { k.ended(outcome{len(kept.Encoded), tables, err}) })
 	})
 }
 
@@ -384,9 +389,9 @@ func (k *Taker) hear(now time.Duration) bool {
 	}
 	s.kept = r.kept.Generation
 	if r.kept.Follows == 0 {
-		s.base = o.bytes
+		s.base = o.tables
 		s.whole = max(s.whole-1, 0)
-	} else if 2*o.bytes > s.base { // so much changes that the whole costs hardly more, and need not be folded
+	} else if 2*o.tables > s.base { // so much changes that the whole costs hardly more, and need not be folded
 		s.whole = wholes
 	}
 	s.durable = max(s.durable, r.kept.Position)
