@@ -88,7 +88,7 @@ func runFile(ctx context.Context, cfg FileConfig) (*Summary, error) {
 		HistoryRows: o.loaded.Rows, HistorySeconds: o.loaded.Seconds, HistoryLate: params.late(o.loaded.Seconds),
 		Skipped: o.fed.Skipped, FirstSkipped: o.fed.First, Interrupted: interrupted, ResumedAt: resumed,
 	}
-	if resumed != nil {
+	if resumed != nil || !interrupted { // what was measured may begin a little after the first
 		s.Reports = o.fed.Reports
 	}
 	return s, errors.Join(ended, saved(), writeSummary(filepath.Join(cfg.Out, SummaryFile), s))

@@ -139,7 +139,7 @@ func TestLostWorkerIsReported(t *testing.T) {
 	}
 	got := end()
 	pid := strconv.Itoa(workers[1])
-	got.want(t, 1, "job j1: worker w", "is lost", "pid "+pid, "calculator/", "assessment/", " at ", "timeout is 1s",
+	got.want(t, 1, "job j1: worker w", "is lost", "pid "+pid, "calculator/", "assessment/", " at ", "nobody listens at its address any more",
 		"worker process "+pid+" has ended by itself: signal: killed")
 	if got.stdout != "" || exists(filepath.Join(out, "summary.json")) {
 		t.Errorf("a failed run has a result:\n%s", got.stdout)
