@@ -74,7 +74,7 @@ func Join(d *deploy.Deployment, s Site, t *deploy.Task, from wire.Time, back fun
 		switch {
 		case !s.Here(c.To):
 			s.On(t, func() { s.Link(t, c.To).Send(c.Channel, t.Number, log) })
-		case c.To.Local() && (!back(c.To) || mutant.Active == mutant.JoinTwice):
+		case c.To.Local() && !back(c.To):
 			if err := succeed(d, s, c, func(from wire.Time) (task.Feed, error) { return cursor(c, from) }); err != nil {
 				return err
 			}

@@ -110,7 +110,7 @@ func (b *comeback) hear(of *member, id ft.TaskID) error {
 	switch {
 	case of == nil || of.life == dead || of.hidden > b.m.c.report.Steps:
 		b.silent = true
-	case mutant.Active != mutant.AskUnfenced && of.safe.admit(id, b.m.host.Incarnation) != nil:
+	case of.safe.admit(id, b.m.host.Incarnation) != nil:
 		b.silent = true
 	default:
 		for _, i := range of.safe.list(id) {

@@ -52,14 +52,12 @@ const (
 	DurableEarly    // a task hears that a checkpoint is durable before anybody has it
 	OneIsEnough     // it does so when the first of the holders has it
 	ZombieKept      // a holder takes checkpoints of who does not run the task any more
-	AskUnfenced     // a holder is asked for a task before it knows that the task has another owner
 	AskSome         // who does not answer is taken for somebody who has nothing
 	OldestFirst     // of all checkpoints that are there the oldest is preferred
 	LogForgotten    // the log of a task that is restored is not loaded
 	NoRenew         // nothing is kept anew when a holder is lost
 	EarlyForgotten  // who asks for a channel before it is there is not served later
 	OwnHolder       // a worker keeps the checkpoints of its own tasks
-	JoinTwice       // tasks that come back together open the channels between them twice
 	BrokenForgotten // what is below the frontier of a broken channel is dropped
 
 	Kinds // the number of kinds
@@ -69,8 +67,8 @@ var names = [Kinds]string{"none", "tie order", "keys descending", "timers last",
 	"frontier passed", "frontier ahead", "frontier first", "ack ahead", "stale timer", "final timers", "end unknown",
 	"no agenda", "no output", "no last time", "skip one", "resume late", "trim ahead", "keep received", "delta lost",
 	"trim consumed", "return late", "return early", "successor late", "successor early", "durable early", "one is enough",
-	"zombie kept", "ask unfenced", "ask some", "oldest first", "log forgotten", "no renew",
-	"early forgotten", "own holder", "join twice", "broken forgotten"}
+	"zombie kept", "ask some", "oldest first", "log forgotten", "no renew",
+	"early forgotten", "own holder", "broken forgotten"}
 
 // OfWorkers says whether the bug shows only where workers are lost.
 func (k Kind) OfWorkers() bool { return k >= TrimConsumed && k < Kinds }
