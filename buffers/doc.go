@@ -42,6 +42,8 @@
 //     sealed. So who goes on has seen every frame of the chunk.
 //   - A chunk's memory is used again only if its last τ is below the trim point
 //     and below what the reader acked, and its number is below standing.
+//   - Where consumption does not trim, what all readers say that nobody will ask for
+//     again does; a bystander's cursor has no say in it, and pins memory alone.
 //   - A chunk goes to disk only if the reader has acked and left it, so that
 //     nothing ahead of an open cursor ever moves.
 //   - An open frame has at least one tuple.

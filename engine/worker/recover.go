@@ -180,26 +180,19 @@ func (j *job) restore(ctx context.Context, t rewire.Place, id ft.TaskID, hosts [
 
 // broughtBack puts tasks in their places that were brought back by an order, and answers it, unless there is a newer one.
 func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
-	if j.order != order || j.closed {
+	stale := j.order != order || j.closed
+	if stale || err != nil { // all of them, or none
 		for _, r := range list {
 			err = errors.Join(err, r.Discard())
 		}
+		list = nil
+	}
+	if stale {
 		j.w.log.Debug("tasks brought back by an order that is over", "job", j.name, "error", err)
 		return
 	}
-	for i := 0; i < len(list) && err == nil; i++ {
-		j.dep.Install(list[i].Task)
-		j.own[rewire.Place{Unit: list[i].Unit, Index: list[i].Index}] = true
-	}
-	back := map[*deploy.Task]bool{}
-	for _, r := range list {
-		back[r.Task] = true
-	}
-	for i := 0; i < len(list) && err == nil; i++ {
-		err = rewire.Join(j.dep, j, list[i].Task, list[i].from, func(t *deploy.Task) bool { return back[t] })
-	}
-	for i := 0; i < len(list) && err == nil; i++ {
-		err = j.run(list[i])
+	if err == nil {
+		err = j.install(list)
 	}
 	answer := &control.Deployed{Job: j.name, Epoch: order.Epoch}
 	if err != nil {
@@ -210,6 +203,27 @@ func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
 		j.ended.Epoch = order.Epoch
 		j.w.tell(j.ended)
 	}
+}
+
+// install puts tasks in their places, connects them, and has them run.
+func (j *job) install(list []restored) error {
+	back := map[*deploy.Task]bool{}
+	for _, r := range list {
+		j.dep.Install(r.Task)
+		j.own[rewire.Place{Unit: r.Unit, Index: r.Index}] = true
+		back[r.Task] = true
+	}
+	for _, r := range list {
+		if err := rewire.Join(j.dep, j, r.Task, r.from, func(t *deploy.Task) bool { return back[t] }); err != nil {
+			return err
+		}
+	}
+	for _, r := range list {
+		if err := j.run(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run has a task that was brought back take its turns.

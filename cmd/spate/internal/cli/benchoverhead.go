@@ -89,19 +89,7 @@ func (r *overheadResult) add(one *recovery.Overhead) error {
 }
 
 func (r *overheadResult) text(w io.Writer) error {
-	fmt.Fprint(w, "Latency of word frequencies with checkpoints and without\n\n")
-	r.Origin.Text(w)
-	for i := range r.Series {
-		if err := r.Series[i].text(w); err != nil {
-			return err
-		}
-	}
-	verdict := "every count that arrived follows the one before, and all are those of the reference"
-	if !r.Valid {
-		verdict = "WRONG: what was counted is not what the reference says"
-	}
-	fmt.Fprintf(w, "\nvalidated    %s\n", verdict)
-	return nil
+	return writeExperiments(w, "Latency of word frequencies with checkpoints and without", &r.Origin, len(r.Series), func(i int) error { return r.Series[i].text(w) }, r.Valid)
 }
 
 func (s *overheadSeries) text(w io.Writer) error {

@@ -167,19 +167,7 @@ func (r *recoveryResult) add(one *recovery.Result) error {
 }
 
 func (r *recoveryResult) text(w io.Writer) error {
-	fmt.Fprint(w, "Recovery of the counter of word frequencies, its worker killed, by state management\n\n")
-	r.Origin.Text(w)
-	for i := range r.Series {
-		if err := r.Series[i].text(w); err != nil {
-			return err
-		}
-	}
-	verdict := "every count that arrived follows the one before, and all are those of the reference"
-	if !r.Valid {
-		verdict = "WRONG: what was counted is not what the reference says"
-	}
-	fmt.Fprintf(w, "\nvalidated    %s\n", verdict)
-	return nil
+	return writeExperiments(w, "Recovery of the counter of word frequencies, its worker killed, by state management", &r.Origin, len(r.Series), func(i int) error { return r.Series[i].text(w) }, r.Valid)
 }
 
 // recoveryColumns are what is printed of kills: member in JSON, heading.
@@ -224,4 +212,21 @@ func (e experiment) String() string {
 		what = fmt.Sprintf("%s words/s, state of %s", report.Count(e.Rate), report.Bytes(e.StateBytes))
 	}
 	return fmt.Sprintf("%s, checkpoints each %v, %s and a spare one", what, time.Duration(e.IntervalS*float64(time.Second)), report.Plural(e.Workers, "worker"))
+}
+
+// writeExperiments prints what n settings came to, and whether all counts were right.
+func writeExperiments(w io.Writer, title string, origin *report.Origin, n int, series func(i int) error, valid bool) error {
+	fmt.Fprintf(w, "%s\n\n", title)
+	origin.Text(w)
+	for i := range n {
+		if err := series(i); err != nil {
+			return err
+		}
+	}
+	verdict := "every count that arrived follows the one before, and all are those of the reference"
+	if !valid {
+		verdict = "WRONG: what was counted is not what the reference says"
+	}
+	_, err := fmt.Fprintf(w, "\nvalidated    %s\n", verdict)
+	return err
 }
