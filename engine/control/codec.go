@@ -59,6 +59,8 @@ func newMessage(kind string) Message {
 		return new(Heartbeat)
 	case "deployed":
 		return new(Deployed)
+	case "caught_up":
+		return new(CaughtUp)
 	case "ended":
 		return new(Ended)
 	case "peer_lost":

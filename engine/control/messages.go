@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -39,10 +40,23 @@ type (
 
 	// Deployed says that the worker's part of a job is made and waits for Start, or why it could not be made. After an error
 	// the worker has nothing of the job any more and says no Ended.
+	//
+	// Of an order with a reassignment it says that the worker has done its share of the phase. With Reassignment set the error
+	// is of that alone: everything else of the job goes on as before, and the reassignment is to be given up.
 	Deployed struct {
-		Job   string   `json:"job"`
-		Epoch uint64   `json:"epoch"`
-		Error *Failure `json:"error,omitempty"`
+		Job          string    `json:"job"`
+		Epoch        uint64    `json:"epoch"`
+		Reached      wire.Time `json:"reached,omitempty"` // in phase Registering: the greatest position of those here whom it concerns
+		Reassignment uint64    `json:"reassignment,omitempty"`
+		Error        *Failure  `json:"error,omitempty"`
+	}
+
+	// CaughtUp says that the new tasks of a reassignment on this worker have processed whatever has come, and can be brought
+	// back from checkpoints of their own. It is repeated, with every registration too, until there is a newer order.
+	CaughtUp struct {
+		Job          string `json:"job"`
+		Epoch        uint64 `json:"epoch"`
+		Reassignment uint64 `json:"reassignment"`
 	}
 
 	// Ended says that the worker's part of a job has ended. It is repeated with every registration until Release.
@@ -101,11 +115,17 @@ type (
 		Epoch       uint64  `json:"epoch"`
 		Spec        JobSpec `json:"spec"`
 		Workers     []Host  `json:"workers"`
-		// Slots are the loops that the job runs on; Place has the slot of each task, by unit and index.
-		Slots    []Slot  `json:"slots"`
-		Place    [][]int `json:"place"`
-		Recovers bool    `json:"recovers,omitempty"`
-		Gone     []int   `json:"gone,omitempty"` // indexes into Workers
+		// Slots are the loops that the job runs on; Place has the slot of each task, by unit and index, and Nowhere for an index
+		// that no task has (any more). Ranges are the tasks' key ranges, the same way: those of the tasks that speak, which are
+		// all but the new ones of a reassignment, tile the hashes.
+		Slots    []Slot              `json:"slots"`
+		Place    [][]int             `json:"place"`
+		Ranges   [][]partition.Range `json:"ranges"`
+		Recovers bool                `json:"recovers,omitempty"`
+		Gone     []int               `json:"gone,omitempty"` // indexes into Workers
+		// Reassign are the reassignments under way. An order without one that was in the order before ends it: it was given up
+		// if its new tasks are nowhere, and is done if its old ones are.
+		Reassign []Reassignment `json:"reassign,omitempty"`
 	}
 
 	// Start lets a deployed job run. At is the moment at which its clock is 0, in Unix nanoseconds.
@@ -145,6 +165,36 @@ type (
 		Coordinator uint64 `json:"coordinator"`
 		Reason      string `json:"reason"`
 	}
+)
+
+// Nowhere is the place of a task that is not there.
+const Nowhere = -1
+
+// Reassignment brings up new tasks of a unit beside old ones, whose key ranges they are to take over: the ranges of New tile the
+// same hashes as those of Old. Until they do the new tasks are mute: they are fed and they process, but nobody reads what they
+// emit. See docs/elasticity.md.
+type Reassignment struct {
+	ID    uint64        `json:"id"`
+	Unit  int           `json:"unit"`
+	Old   []int         `json:"old"` // indexes of tasks
+	New   []int         `json:"new"`
+	Phase ReassignPhase `json:"phase"`
+	// Cut is the position from which on the new tasks are to begin, in phase Restoring: the old tasks' next checkpoints at or
+	// beyond it, or, where a new range has parts of several old ones (Joins), exactly at it.
+	Cut   wire.Time `json:"cut,omitempty"`
+	Joins bool      `json:"joins,omitempty"`
+}
+
+// ReassignPhase is how far a reassignment is.
+type ReassignPhase string
+
+// The phases of a reassignment, each of which every worker has to confirm before the next.
+const (
+	// Registering: whoever feeds the old tasks feeds the new ones as well from now on, and says from which position. With Joins
+	// the old tasks wait where they are, for a moment.
+	Registering ReassignPhase = "registering"
+	// Restoring: the old tasks take a checkpoint as Cut says; the new ones are made of it, and follow. Then they are CaughtUp.
+	Restoring ReassignPhase = "restoring"
 )
 
 // EpochOf is the coordinator's epoch that a message carries; 0 for messages of workers, which have none.
@@ -286,6 +336,7 @@ func (f *Failure) Error() string {
 func (*Register) kind() string   { return "register" }
 func (*Heartbeat) kind() string  { return "heartbeat" }
 func (*Deployed) kind() string   { return "deployed" }
+func (*CaughtUp) kind() string   { return "caught_up" }
 func (*Ended) kind() string      { return "ended" }
 func (*PeerLost) kind() string   { return "peer_lost" }
 func (*Profiled) kind() string   { return "profiled" }
