@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
@@ -31,7 +32,8 @@ func everyMessage() []Message {
 			Jobs:  []JobState{state},
 		},
 		&Heartbeat{Seq: 3, Jobs: []JobReport{{JobState: state, Links: links}}, RSS: 1 << 20, CPU: 1.5, Late: 250},
-		&Deployed{Job: "j1", Epoch: 7, Error: failure},
+		&Deployed{Job: "j1", Epoch: 7, Reached: wire.At(12, 3, 5), Reassignment: 6, Error: failure},
+		&CaughtUp{Job: "j1", Epoch: 7, Reassignment: 6},
 		&Ended{
 			Job: "j1", Epoch: 7, Results: []engine.Result{{Worker: "w1", Name: "sum", Data: json.RawMessage(`{"n":[1,2]}`)}},
 			Error: failure, Cancelled: true, Links: links,
@@ -47,7 +49,10 @@ func everyMessage() []Message {
 				Config:      JobConfig{Pace: 1, LogBytes: 1 << 20, StepBytes: 1 << 30, FrameBytes: 1 << 16, Memory: 1 << 30, NoFuse: true, Window: 1 << 18, Labels: true},
 			},
 			Workers: []Host{{Worker: "w1", Incarnation: 1 << 63, Addr: "tcp://127.0.0.1:9"}},
-			Slots:   []Slot{{Worker: 0, Loop: 1}}, Place: [][]int{{0}, {0, 0}},
+			Slots:   []Slot{{Worker: 0, Loop: 1}}, Place: [][]int{{0}, {0, Nowhere, 0}},
+			Ranges:   [][]partition.Range{{{First: 0, Last: 1<<64 - 1}}, {{First: 0, Last: 1<<64 - 1}, {First: 0, Last: 1<<63 - 1}, {First: 0, Last: 1<<64 - 1}}},
+			Recovers: true, Gone: []int{1},
+			Reassign: []Reassignment{{ID: 6, Unit: 1, Old: []int{0}, New: []int{2}, Phase: Restoring, Cut: wire.At(12, 3, 5), Joins: true}},
 		},
 		&Start{Coordinator: 4, Job: "j1", Epoch: 7, At: 1760000000000000000},
 		&End{Coordinator: 4, Job: "j1", Epoch: 7, How: Abort, Reason: "worker w2 is lost"},
@@ -119,16 +124,16 @@ func TestEveryTypeIsKnown(t *testing.T) {
 			t.Errorf("type %q makes a %T, want a %T", Kind(m), got, m)
 		}
 	}
-	if len(seen) != 13 {
-		t.Errorf("%d types are tried, want 13: %v", len(seen), seen)
+	if len(seen) != 14 {
+		t.Errorf("%d types are tried, want 14: %v", len(seen), seen)
 	}
 }
 
 func TestEpochOf(t *testing.T) {
-	for _, m := range everyMessage()[:13] {
+	for _, m := range everyMessage()[:14] {
 		want := uint64(4)
 		switch m.(type) {
-		case *Register, *Heartbeat, *Deployed, *Ended, *PeerLost, *Profiled:
+		case *Register, *Heartbeat, *Deployed, *CaughtUp, *Ended, *PeerLost, *Profiled:
 			want = 0
 		}
 		if got := EpochOf(m); got != want {

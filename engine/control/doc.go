@@ -6,6 +6,9 @@
 //	       ◀─ Deploy ────────────                    for each job:
 //	       ── Deployed ─────────▶
 //	       ◀─ Start ─────────────                    once every part is deployed
+//	       ◀─ Deploy ────────────                    later, whenever tasks come, go or are somewhere else: with a higher epoch
+//	       ── Deployed ─────────▶
+//	       ── CaughtUp ─────────▶                    from who has tasks that are to take over from others
 //	       ── Ended ────────────▶                    with results, again after every Register until Release
 //	       ◀─ Release ───────────
 //
