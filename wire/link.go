@@ -10,7 +10,7 @@ import (
 // so that a frame, which is one kind of body, is as aligned as what precedes it. All that has no meaning is 0.
 //
 //	envelope            offset  bytes  field
-//	                         0      1  kind: 1 frame, 2 frontiers, 3 acks, 4 open, 5 fault, 6 asks
+//	                         0      1  kind: 1 frame, 2 frontiers, 3 acks, 4 open, 5 fault, 6 asks, 7 closes
 //	                         1      3  0
 //	                         4      4  channel; 0 where the kind has none
 //	                         8      4  bytes of the body, a multiple of 8
@@ -35,6 +35,8 @@ import (
 //	                        16      8  bytes granted
 //	body of asks             0      4  channel                      of each entry
 //	                         4      4  0
+//	body of closes           0      4  channel                      of each entry
+//	                         4      4  0
 //	body of a fault          text in UTF-8, and zeros up to a multiple of 8
 const (
 	// EnvelopeBytes is the size of an envelope.
@@ -49,6 +51,8 @@ const (
 	OpenBytes = 24
 	// AskBytes is the size of an entry of asks.
 	AskBytes = 8
+	// CloseBytes is the size of an entry of closes.
+	CloseBytes = 8
 	// FaultBytesMax is the largest body of a fault: a sentence or two, and nothing that a peer could fill memory with.
 	FaultBytesMax = 1 << 10
 
@@ -68,6 +72,7 @@ const (
 	EnvelopeOpen      EnvelopeKind = 4 // what the receiver wants
 	EnvelopeFault     EnvelopeKind = 5 // why the sender is about to close the connection
 	EnvelopeAsks      EnvelopeKind = 6 // which logs are half full and wait for checkpoints of those who read them
+	EnvelopeCloses    EnvelopeKind = 7 // which openings are over
 )
 
 // String names the kind.
@@ -85,6 +90,8 @@ func (k EnvelopeKind) String() string {
 		return "fault"
 	case EnvelopeAsks:
 		return "asks"
+	case EnvelopeCloses:
+		return "closes"
 	}
 	return "unknown"
 }
@@ -129,8 +136,8 @@ func ParseEnvelope(src []byte) (Envelope, error) {
 	le := binary.LittleEndian
 	e := Envelope{Kind: EnvelopeKind(src[0]), Channel: le.Uint32(src[4:]), Bytes: le.Uint32(src[8:])}
 	switch {
-	case e.Kind < EnvelopeFrame || e.Kind > EnvelopeAsks:
-		return Envelope{}, envelopeErrorf(0, "kind %d, want %d to %d", e.Kind, EnvelopeFrame, EnvelopeAsks)
+	case e.Kind < EnvelopeFrame || e.Kind > EnvelopeCloses:
+		return Envelope{}, envelopeErrorf(0, "kind %d, want %d to %d", e.Kind, EnvelopeFrame, EnvelopeCloses)
 	case src[1]|src[2]|src[3] != 0:
 		return Envelope{}, envelopeErrorf(1, "bytes after the kind are %#x, want 0", src[1:4])
 	case e.Channel != 0 && e.Kind != EnvelopeFrame && e.Kind != EnvelopeFault:
@@ -257,7 +264,18 @@ func AppendAsk(dst []byte, channel uint32) []byte {
 }
 
 // ParseAsk reads an entry from the start of src and returns its channel and what follows, or an *EnvelopeError.
-func ParseAsk(src []byte) (channel uint32, rest []byte, err error) {
+func ParseAsk(src []byte) (channel uint32, rest []byte, err error) { return parseChannel(src) }
+
+// AppendClose appends an entry of closes: the oldest opening of the channel that is not closed is over. Frames and frontiers of
+// the channel that follow belong to the next one.
+func AppendClose(dst []byte, channel uint32) []byte {
+	return binary.LittleEndian.AppendUint64(dst, uint64(channel))
+}
+
+// ParseClose reads an entry from the start of src and returns its channel and what follows, or an *EnvelopeError.
+func ParseClose(src []byte) (channel uint32, rest []byte, err error) { return parseChannel(src) }
+
+func parseChannel(src []byte) (channel uint32, rest []byte, err error) {
 	if len(src) < AskBytes {
 		return 0, src, envelopeErrorf(len(src), "%d bytes, an entry has %d", len(src), AskBytes)
 	}

@@ -37,6 +37,8 @@ func TestGoldenMessages(t *testing.T) {
 		"ack entry":  {AckEntry{Channel: 9, Acked: tau, Granted: 0x40000}.Append(nil), "09000000 00000000 0380000400000000 0000040000000000"},
 		"open entry": {OpenEntry{Channel: 9, From: tau, Granted: 0x40000}.Append(nil), "09000000 00000000 0380000400000000 0000040000000000"},
 		"ask entry":  {AppendAsk(nil, 9), "09000000 00000000"},
+		"closes":     {Envelope{Kind: EnvelopeCloses, Bytes: 8}.Append(nil), "07 000000 00000000 08000000 00000000"},
+		"close":      {AppendClose(nil, 9), "09000000 00000000"},
 		"fault":      {AppendFault(nil, 3, "no such τ"), "05 000000 03000000 10000000 00000000 6e6f207375636820cf84 000000000000"},
 	} {
 		if want := unhex(t, c.want); !bytes.Equal(c.got, want) {
@@ -53,13 +55,14 @@ func TestMessageSizes(t *testing.T) {
 		"ack":       {len(AckEntry{}.Append(nil)), AckBytes},
 		"open":      {len(OpenEntry{}.Append(nil)), OpenBytes},
 		"ask":       {len(AppendAsk(nil, 0)), AskBytes},
+		"close":     {len(AppendClose(nil, 0)), CloseBytes},
 		"fault":     {len(AppendFault(nil, 0, strings.Repeat("x", 5000))), EnvelopeBytes + FaultBytesMax},
 	} {
 		if c.got != c.want || c.want%8 != 0 {
 			t.Errorf("%s: %d bytes, want %d, a multiple of 8", name, c.got, c.want)
 		}
 	}
-	if EnvelopeBytes != 16 || GroupBytes != 24 || ExceptionBytes != 16 || AckBytes != 24 || OpenBytes != 24 || AskBytes != 8 {
+	if EnvelopeBytes != 16 || GroupBytes != 24 || ExceptionBytes != 16 || AckBytes != 24 || OpenBytes != 24 || AskBytes != 8 || CloseBytes != 8 {
 		t.Error("a size of the format has changed")
 	}
 }
@@ -95,6 +98,9 @@ func TestMessagesComeBack(t *testing.T) {
 		if got, rest, err := ParseAsk(append(AppendAsk(nil, channel), 1)); got != channel || err != nil || len(rest) != 1 {
 			t.Fatalf("an ask of channel %d comes back as %d, %v", channel, got, err)
 		}
+		if got, rest, err := ParseClose(append(AppendClose(nil, channel), 1)); got != channel || err != nil || len(rest) != 1 {
+			t.Fatalf("a close of channel %d comes back as %d, %v", channel, got, err)
+		}
 	})
 }
 
@@ -119,6 +125,7 @@ func TestBadMessages(t *testing.T) {
 		"ack":       func(b []byte) error { _, _, err := ParseAckEntry(b); return err },
 		"open":      func(b []byte) error { _, _, err := ParseOpenEntry(b); return err },
 		"ask":       func(b []byte) error { _, _, err := ParseAsk(b); return err },
+		"close":     func(b []byte) error { _, _, err := ParseClose(b); return err },
 	}
 	for _, c := range []struct {
 		what, bytes string
@@ -127,13 +134,15 @@ func TestBadMessages(t *testing.T) {
 	}{
 		{"envelope", "01 000000 04030201 68000000 000000", 15, "15 bytes"},
 		{"envelope", "00 000000 04030201 68000000 00000000", 0, "kind 0"},
-		{"envelope", "07 000000 04030201 68000000 00000000", 0, "kind 7"},
+		{"envelope", "08 000000 04030201 68000000 00000000", 0, "kind 8"},
 		{"envelope", "01 000100 04030201 68000000 00000000", 1, "after the kind"},
 		{"envelope", "03 000000 01000000 18000000 00000000", 4, "which has none"},
 		{"envelope", "01 000000 04030201 69000000 00000000", 8, "multiple of 8"},
 		{"envelope", "01 000000 04030201 68000000 00010000", 12, "want 0"},
 		{"ask", "07000000 000000", 7, "7 bytes"},
 		{"ask", "07000000 01000000", 4, "want 0"},
+		{"close", "07000000 000000", 7, "7 bytes"},
+		{"close", "07000000 01000000", 4, "want 0"},
 		{"group", "07000000 00000000 0380000400000000 00000000000000", 23, "23 bytes"},
 		{"group", "07000000 00000000 0380000400000000 0100000000000000", 16, "not known"},
 		{"group", "07000000 01000000 0380000400000000 0000000000000000 09000000", 4, "1 exceptions"},
@@ -179,6 +188,8 @@ func FuzzMessages(f *testing.F) {
 		same("open", open.Append(nil), err)
 		ask, _, err := ParseAsk(b)
 		same("ask", AppendAsk(nil, ask), err)
+		over, _, err := ParseClose(b)
+		same("close", AppendClose(nil, over), err)
 		FaultText(b)
 	})
 }

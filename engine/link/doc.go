@@ -9,8 +9,10 @@
 //
 // Messages are those of wire.Envelope. A turn says, in this order, as far as there is anything to say:
 //
-//	open        what is wanted of each channel: once on each connection
+//	open        what is wanted of each channel: once on each connection, and whenever it is declared anew
 //	acks        what was consumed, and how many bytes may come: where frames were outstanding, and at the end
+//	asks        whose logs are half full
+//	closes      which openings are over: before anything that is not to count for them
 //	frontiers   of tasks whose input's end has become known, before any frame can carry a frontier beyond it
 //	frames      one of each channel in turn, as far as credit and the bounds of a turn go
 //	frontiers   of tasks that have moved: one group for each upstream task, with the channels that lag behind as exceptions
@@ -48,6 +50,27 @@
 // over when they come again. So the task notices nothing, whatever the byte at which the connection broke. A peer that has
 // lost what it had, asks below what it has acknowledged, or does not send again what it had sent, is refused; so is one that
 // asks below the log's trim point. A peer that was replaced by another incarnation wants another link.
+//
+// # Channels that come and go
+//
+// Channels are declared, with Send and Receive, and taken back, with Withdraw and Feed.Close, while a link lives: at either end
+// without regard for the other, which may be ahead or behind. So an end has to tell what is said of the channel that it has from
+// what is still said of one that had the same number:
+//
+//	receiver  ── open ──── Close, Receive ── open ─── acks of the second ─▶
+//	sender    ── frames ── frontiers ──────────────── close ── frames ── frontiers ─▶
+//	             of the first opening                          of the second
+//
+// The receiver's messages need no mark, since an open is one. The sender closes an opening when the channel is withdrawn, or
+// opened again. The receiver counts: what comes of a channel before all openings but the newest are closed is passed over, and so
+// is what comes for a closed feed. Nothing of it is kept.
+//
+// A channel that was withdrawn stays where it is at the receiver: no frontier of its task holds for it any more, and the task
+// that reads it goes no further. Until it is closed there it may be declared again, but is served once it is asked for, after
+// another Receive or over another connection.
+//
+// A group's frontier does not go back when the channel is withdrawn for which it held. When all of its channels are, it begins
+// anew; and at the receiver when it holds for none: then it counts for nothing until a channel is named.
 //
 // # Bytes from outside
 //

@@ -22,7 +22,7 @@ type durablePair struct {
 
 func newDurablePair(t *testing.T) *durablePair {
 	p := &durablePair{T: t, pool: slab.New(slab.Config{})}
-	cfg := link.Config{Pool: p.pool, Durable: true, ChannelsMax: 4}
+	cfg := link.Config{Pool: p.pool, Durable: true, EarlyMax: 4}
 	cfg.Peer = "the consumer"
 	p.from = link.New(cfg)
 	cfg.Peer = "the producer"
@@ -166,7 +166,9 @@ func TestEarly(t *testing.T) {
 	}
 	far := link.New(link.Config{Pool: p.pool, Peer: "the producer", Durable: true})
 	defer far.Close()
-	far.Receive(4, 1, link.ChannelSpec{Stream: 7, PayloadSize: farPayload})
+	for i := range uint32(5) {
+		far.Receive(1<<31+i, 1, link.ChannelSpec{Stream: 7, PayloadSize: farPayload})
+	}
 	c := pipe.New()
 	p.from.Detach()
 	p.from.Attach(c.A)
@@ -176,7 +178,7 @@ func TestEarly(t *testing.T) {
 	}
 	c.B.Deliver(1 << 30)
 	if err := p.from.Traffic(); err == nil {
-		t.Fatal("channel 4 of 4 can be asked for")
+		t.Fatal("five channels can be asked for before they are declared, want four")
 	}
 }
 

@@ -1,6 +1,8 @@
 package link
 
 import (
+	"slices"
+
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/internal/mutant"
 	"github.com/fullspate/spate/engine/task"
@@ -19,6 +21,7 @@ type ChannelSpec struct {
 type Feed struct {
 	link    *Link
 	channel uint32
+	index   int // in Link.feeds
 	spec    ChannelSpec
 	up      *upstream
 
@@ -34,19 +37,24 @@ type Feed struct {
 	trim  wire.Time // in a checkpoint, too
 	asked bool      // the log is half full, and nothing was acknowledged since
 
-	window window
-	seek   wire.Time // the first tuple wanted since the channel was opened is at or after this,
-	skip   int       // and not one of so many at that time, which had come before
-	sought bool      // it has been found
-	owing  bool      // there is something to acknowledge or to grant
-	ended  bool      // the peer has been told that the end is acknowledged
-	closed bool
+	openings int  // of the channel on this connection that the sender has not closed, those of closed feeds included;
+	current  bool // the newest is this feed's
+	window   window
+	seek     wire.Time // the first tuple wanted since the channel was opened is at or after this,
+	skip     int       // and not one of so many at that time, which had come before
+	sought   bool      // it has been found
+	owing    bool      // there is something to acknowledge or to grant
+	ended    bool      // the peer has been told that the end is acknowledged
+	closed   bool
 }
 
 // upstream is a task of the peer as those whom it feeds see it: its frontier holds for all its channels on the link but
 // the exceptions of the moment.
 type upstream struct {
 	task   uint32
+	feeds  int       // that come from it
+	named  int       // how many of them the sender has named on this connection
+	deaf   bool      // what is told of the task may be of a time before: it holds once one of the feeds is named
 	front  wire.Time // on this connection
 	round  uint64    // counts what came for the task
 	high   wire.Time // the greatest frontier of any of its channels
@@ -117,7 +125,7 @@ func (f *Feed) acknowledged() wire.Time {
 
 // owe has the channel acknowledged with the next flush.
 func (f *Feed) owe() {
-	if !f.owing {
+	if !f.owing && !f.closed {
 		f.owing = true
 		f.link.owing = append(f.link.owing, f)
 	}
@@ -139,6 +147,31 @@ func (f *Feed) grant() uint64 {
 // detach ends what is known of the channel by this connection alone.
 func (f *Feed) detach() {
 	f.front, f.named = f.Poll(), false
+	f.openings, f.current = 0, false
+}
+
+// live says that what comes of the channel is for this feed: the sender has closed all openings but the feed's own.
+func (f *Feed) live() bool { return f.current && f.openings == 1 }
+
+// over hears that the sender has closed the oldest opening. If it was the feed's own, it stays where it is.
+func (f *Feed) over() {
+	f.openings--
+	if f.openings == 0 && f.current {
+		f.current = false
+		f.unname()
+	}
+}
+
+// unname ends that the frontier of the task holds for the channel, too. Where it holds for none, what the sender has declared of
+// the task may be gone, and begin anew with another frontier.
+func (f *Feed) unname() {
+	if f.named {
+		f.front, f.named = f.Poll(), false
+		f.up.named--
+	}
+	if f.up.named == 0 {
+		f.up.front, f.up.deaf = 0, true
+	}
 }
 
 // open asks for the rest of the channel: from the frontier on, or, if tuples at or beyond the frontier have come already,
@@ -253,16 +286,45 @@ func (f *Feed) advance(front wire.Time) {
 	}
 }
 
-// Close gives back all memory. Nothing that Next lent may be looked at any more.
+// Close gives back all memory, and takes the channel off the link: what the peer still says of it is passed over. Nothing that
+// Next lent may be looked at any more.
 func (f *Feed) Close() {
 	if f.closed {
 		return
 	}
 	f.closed = true
-	f.link.closed++
+	f.link.drop(f)
 	for _, r := range f.queue.held() {
 		f.store.release(r.chunk)
 	}
 	f.queue = queue{}
 	f.store.close()
+}
+
+// drop forgets a feed.
+func (l *Link) drop(f *Feed) {
+	l.reader.drop(f)
+	if !f.ended {
+		l.going--
+	}
+	last := l.feeds[len(l.feeds)-1]
+	l.feeds[f.index], last.index = last, f.index
+	l.feeds[len(l.feeds)-1] = nil
+	l.feeds = l.feeds[:len(l.feeds)-1]
+	delete(l.feedOf, f.channel)
+	is := func(o *Feed) bool { return o == f }
+	l.opening = slices.DeleteFunc(l.opening, is)
+	if f.owing {
+		l.owing = slices.DeleteFunc(l.owing, is)
+	}
+	if f.openings > 0 {
+		l.passed[f.channel] = f.openings
+	}
+	f.unname()
+	if f.up.feeds--; f.up.feeds == 0 {
+		delete(l.upstreamOf, f.up.task)
+		if l.conn != nil {
+			l.left[f.up.task] = struct{}{}
+		}
+	}
 }

@@ -18,12 +18,15 @@ const fuzzWindow = 4 << 10
 
 // FuzzTraffic feeds a link what a peer might say. How it is cut into pieces depends on the first byte; if that is odd,
 // lengths and checksums of frames are put right first, so that what lies behind them is reached. Whatever comes, the link
-// must not panic, must stay within its window, and must fail with an error that names an offset within what came.
+// must not panic, must stay within its window, and must fail with an error that names an offset within what came. If the first
+// byte is at least 128, channels are taken back and declared again halfway.
 func FuzzTraffic(f *testing.F) {
 	for _, conversation := range conversations() {
 		f.Add(byte(0), conversation)
 		f.Add(byte(1), conversation)
 		f.Add(byte(7), conversation)
+		f.Add(byte(1|128), conversation)
+		f.Add(byte(41|128), append(conversation[:len(conversation):len(conversation)], conversation...))
 	}
 	f.Fuzz(func(t *testing.T, how byte, data []byte) {
 		data = append([]byte(nil), data...)
@@ -32,10 +35,13 @@ func FuzzTraffic(f *testing.F) {
 		}
 		fz := newFuzzed(t)
 		defer fz.close()
-		piece := int(how>>1) + 1
+		piece := int(how&127>>1) + 1
 		for rest := data; len(rest) > 0 && fz.err == nil; {
 			n := min(piece, len(rest))
 			fz.hear(rest[:n])
+			if half := len(data) / 2; how&128 != 0 && len(rest) >= half && len(rest)-n < half {
+				fz.change()
+			}
 			rest = rest[n:]
 		}
 		e, tr, fl := (*link.ProtocolError)(nil), (*buffers.TrimmedError)(nil), (*link.FaultError)(nil)
@@ -65,6 +71,7 @@ func conversations() (all [][]byte) {
 		{opens(wire.OpenEntry{Channel: 4, From: 10, Granted: 200}), acks(wire.AckEntry{Channel: 4, Acked: 10, Granted: 400})},
 		{named, frontiers(ending(10, 110, 112)), on(1, frame(wire.TimeMax, 111)), frontiers(group(10, wire.TimeMax))},
 		{on(1, frame(100, big...)), on(1, frame(100, 133, 133)), wire.AppendFault(nil, 0, "enough")},
+		{named, on(1, frame(111, 105, 110)), on(3, variable), on(3, variable), closes(1, 3), on(1, frame(111, 105, 110)), named},
 	} {
 		var b []byte
 		for _, m := range messages {
@@ -122,7 +129,22 @@ func newFuzzed(t *testing.T) *fuzzed {
 	fz.log.Seal(40)
 	fz.link.Send(4, 12, fz.log)
 	fz.link.Attach(fz.pipe.B)
+	if _, _, err := fz.link.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	return fz
+}
+
+// change takes channels back, and declares them again.
+func (fz *fuzzed) change() {
+	spec := link.ChannelSpec{Stream: 7, PayloadSize: farPayload, From: 100}
+	fz.feeds[0].Close()
+	fz.feeds[0] = fz.link.Receive(1, 10, spec)
+	fz.feeds[2].Close()
+	spec.PayloadSize = 0
+	fz.feeds[2] = fz.link.Receive(3, 11, spec)
+	fz.link.Withdraw(4)
+	fz.link.Send(4, 12, fz.log)
 }
 
 // hear takes a piece over, and reads what has come of it, as a task would.

@@ -18,6 +18,8 @@ func (l *Link) handle(body []byte) error {
 		return l.hearOpens(body)
 	case wire.EnvelopeAsks:
 		return l.hearAsks(body)
+	case wire.EnvelopeCloses:
+		return l.hearCloses(body)
 	}
 	return &FaultError{Peer: l.cfg.Peer, Reason: wire.FaultText(body)}
 }
@@ -31,27 +33,48 @@ func (l *Link) hearFrontiers(body []byte) error {
 			return at(NoChannel, off, err)
 		}
 		up := l.upstreamOf[g.Task]
-		if up == nil {
+		if _, left := l.left[g.Task]; up == nil && !left {
 			return misusef(NoChannel, off, "frontier of task %d, which does not lead here", g.Task)
 		}
-		if err := up.judge(g, off); err != nil {
-			return err
-		}
 		rest = next
+		heard := up != nil && (!up.deaf || l.names(up, rest, g.Exceptions))
+		if heard {
+			if err := up.judge(g, off); err != nil {
+				return err
+			}
+		}
 		for range g.Exceptions {
 			off := len(body) - len(rest)
 			var e wire.FrontierException
 			if e, rest, err = wire.ParseFrontierException(rest); err != nil {
 				return at(NoChannel, off, err)
 			}
-			if err := l.except(up, e, off); err != nil {
+			if err := l.except(g.Task, e, off); err != nil {
 				return err
 			}
 		}
-		up.round++
-		up.front, up.high = g.Frontier, max(up.high, g.Frontier)
+		if heard {
+			up.deaf = false
+			up.round++
+			up.front, up.high = g.Frontier, max(up.high, g.Frontier)
+		}
 	}
 	return nil
+}
+
+// names says that one of the exceptions to come is of a feed of the task.
+func (l *Link) names(up *upstream, exceptions []byte, n uint32) bool {
+	for range n {
+		e, rest, err := wire.ParseFrontierException(exceptions)
+		if err != nil {
+			return false // it is parsed again
+		}
+		if f := l.feedOf[e.Channel]; f != nil && f.up == up && f.live() {
+			return true
+		}
+		exceptions = rest
+	}
+	return false
 }
 
 // judge looks at what is said of an upstream task, and takes over where its input ends.
@@ -73,11 +96,16 @@ func (up *upstream) judge(g wire.FrontierGroup, off int) error {
 }
 
 // except gives a channel a frontier of its own for the coming round of its upstream task.
-func (l *Link) except(up *upstream, e wire.FrontierException, off int) error {
-	f := l.feedOf[e.Channel]
-	switch ch := int(e.Channel); {
-	case f == nil || f.up != up:
-		return misusef(ch, off, "frontier of a channel that does not lead here from task %d", up.task)
+func (l *Link) except(task uint32, e wire.FrontierException, off int) error {
+	f, ch := l.feedOf[e.Channel], int(e.Channel)
+	switch open := l.open(f, e.Channel); {
+	case open && (f == nil || !f.live()):
+		return nil
+	case !open || f.up.task != task:
+		return misusef(ch, off, "frontier of a channel that does not lead here from task %d", task)
+	}
+	up := f.up
+	switch {
 	case f.apart == up.round+1:
 		return misusef(ch, off, "named twice in one group")
 	case e.Frontier < f.Poll():
@@ -85,7 +113,11 @@ func (l *Link) except(up *upstream, e wire.FrontierException, off int) error {
 	case e.Frontier == wire.TimeMax && !up.ending:
 		return misusef(ch, off, "the channel is at its end, but where the input ends was not told")
 	}
-	f.named, f.apart = true, up.round+1
+	if !f.named {
+		f.named = true
+		up.named++
+	}
+	f.apart = up.round + 1
 	f.advance(e.Frontier)
 	return nil
 }
@@ -103,6 +135,9 @@ func (l *Link) hearAcks(body []byte) error {
 		if early, ok := l.early[e.Channel]; ok {
 			early.ack, early.told = e, true
 			l.early[e.Channel] = early
+			continue
+		}
+		if _, ok := l.withdrawn[e.Channel]; ok || c != nil && c.again && !c.open {
 			continue
 		}
 		if c == nil {
@@ -124,21 +159,38 @@ func (l *Link) hearOpens(body []byte) error {
 		if e, rest, err = wire.ParseOpenEntry(rest); err != nil {
 			return at(NoChannel, off, err)
 		}
-		c := l.outOf[e.Channel]
-		if _, again := l.early[e.Channel]; c == nil && !again && e.Channel < l.cfg.ChannelsMax {
-			if mutant.Active != mutant.EarlyForgotten {
-				l.early[e.Channel] = early{open: e}
-			}
-			continue
-		}
-		if c == nil {
-			return misusef(int(e.Channel), off, "a channel is wanted that does not lead there")
-		}
-		if err := c.begin(e); err != nil {
+		if err := l.opened(e); err != nil {
 			return within(err, off)
 		}
 	}
 	return nil
+}
+
+// reopensMax bounds how many openings the peer may take the place of before it is told of it: more than it has reason for.
+const reopensMax = 4 << 10
+
+// opened hears that the peer wants a channel. What it wanted of it before is over: it has closed its end, and made another.
+func (l *Link) opened(e wire.OpenEntry) error {
+	c := l.outOf[e.Channel]
+	_, waits := l.early[e.Channel]
+	_, withdrawn := l.withdrawn[e.Channel]
+	if waits || c != nil && c.open {
+		if l.reopened++; l.reopened > reopensMax {
+			return misusef(int(e.Channel), 0, "%d channels are wanted again", l.reopened)
+		}
+		l.closes = append(l.closes, e.Channel)
+	}
+	switch {
+	case waits, c == nil && (withdrawn || len(l.early) < l.cfg.EarlyMax):
+		if mutant.Active != mutant.EarlyForgotten {
+			l.early[e.Channel] = early{open: e}
+		}
+		return nil
+	case c == nil:
+		return misusef(int(e.Channel), 0, "a channel is wanted that does not lead there")
+	}
+	c.detach()
+	return c.begin(e)
 }
 
 // hearAsks hears whose logs wait for checkpoints.
@@ -151,10 +203,37 @@ func (l *Link) hearAsks(body []byte) error {
 			return at(NoChannel, off, err)
 		}
 		f := l.feedOf[channel]
-		if f == nil {
+		if !l.open(f, channel) {
 			return misusef(int(channel), off, "a checkpoint is asked for of a channel that does not lead here")
 		}
-		f.asked = true
+		if f != nil && f.live() {
+			f.asked = true
+		}
+	}
+	return nil
+}
+
+// hearCloses hears which openings are over.
+func (l *Link) hearCloses(body []byte) error {
+	for rest := body; len(rest) > 0; {
+		off := len(body) - len(rest)
+		var channel uint32
+		var err error
+		if channel, rest, err = wire.ParseClose(rest); err != nil {
+			return at(NoChannel, off, err)
+		}
+		f := l.feedOf[channel]
+		if !l.open(f, channel) {
+			return misusef(int(channel), off, "a channel is closed that is not open")
+		}
+		l.unclosed--
+		if f != nil {
+			f.over()
+			continue
+		}
+		if l.passed[channel]--; l.passed[channel] == 0 {
+			delete(l.passed, channel)
+		}
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/wire"
 	"github.com/fullspate/spate/wire/slab"
 )
 
@@ -47,9 +49,9 @@ type Config struct {
 	// Durable says that the job takes checkpoints: what is acknowledged is what the receiving task has in one, and a log that
 	// is half full asks for one.
 	Durable bool
-	// ChannelsMax bounds the numbers of channels. A peer may ask for any channel below before it is declared with Send; it is
-	// served from then on. 0: it may not.
-	ChannelsMax uint32
+	// EarlyMax is how many channels a peer may ask for before they are declared with Send: they are served from then on. 0: it
+	// may not. Those that were withdrawn do not count.
+	EarlyMax int
 	// PendingBytesMax is how many bytes may wait for the kernel before Flush adds to them; 0 for 64 KiB.
 	PendingBytesMax int
 	// Logger is told of connections at level debug; nil for nobody.
@@ -68,6 +70,9 @@ func (c Config) Validate() error {
 	}
 	if n := c.FrameBytesMax; n != 0 && (n < frameMaxLeast || n > frameMaxMost) {
 		bad("FrameBytesMax is %d, want 0 or %d to %d", n, frameMaxLeast, frameMaxMost)
+	}
+	if c.EarlyMax < 0 {
+		bad("EarlyMax is %d, want 0 or more", c.EarlyMax)
 	}
 	if c.TurnBytes < 0 {
 		bad("TurnBytes is %d, want 0 or more", c.TurnBytes)
@@ -123,13 +128,16 @@ type Link struct {
 
 // outgoings are the channels that lead to the peer.
 type outgoings struct {
-	outs   []*outgoing
-	groups []*group
-	outOf  map[uint32]*outgoing // by channel
-	early  map[uint32]early     // what the peer wants of channels that are not declared yet, on this connection
-	late   []*outgoing          // that were declared after the peer had asked for them
-	ready  []*outgoing          // that have a frame that may go, this turn
-	first  int                  // index of the one that comes first in the next turn
+	outs      []*outgoing
+	groups    []*group
+	outOf     map[uint32]*outgoing // by channel
+	early     map[uint32]early     // what the peer wants of channels that are not declared yet, on this connection
+	late      []*outgoing          // that were declared after the peer had asked for them
+	withdrawn map[uint32]struct{}  // channels that were taken back, and not declared again
+	closes    []uint32             // channels of openings that are over, of which the peer is to be told
+	reopened  int                  // how many of these the peer has brought about
+	ready     []*outgoing          // that have a frame that may go, this turn
+	first     int                  // index of the one that comes first in the next turn
 }
 
 // incomings are the channels that come from the peer.
@@ -139,7 +147,9 @@ type incomings struct {
 	upstreamOf map[uint32]*upstream // by task
 	opening    []*Feed              // to be asked for
 	owing      []*Feed              // to be acknowledged
-	closed     int                  // feeds that are closed
+	unclosed   int                  // openings that the peer has not closed, on this connection
+	passed     map[uint32]int       // how many of them are of feeds that are closed, by channel
+	left       map[uint32]struct{}  // tasks of which the peer may still tell frontiers, though all their feeds are closed
 	memory     memory
 }
 
@@ -151,6 +161,9 @@ func New(cfg Config) *Link {
 	l := &Link{cfg: cfg.withDefaults()}
 	l.outOf = make(map[uint32]*outgoing)
 	l.early = make(map[uint32]early)
+	l.withdrawn = make(map[uint32]struct{})
+	l.passed = make(map[uint32]int)
+	l.left = make(map[uint32]struct{})
 	l.feedOf = make(map[uint32]*Feed)
 	l.upstreamOf = make(map[uint32]*upstream)
 	l.memory = memory{pool: cfg.Pool, owner: cfg.Pool.Owner(cfg.Owner)}
@@ -159,7 +172,8 @@ func New(cfg Config) *Link {
 }
 
 // Send declares a channel that leads to the peer: what is written to log, by the task with the given number. It must be
-// declared before the peer can ask for it, that is before Attach, unless ChannelsMax says otherwise. The logs of one task are expected to be published together, as tasks do.
+// declared before the peer can ask for it, that is before Attach, unless EarlyMax says otherwise, or it was withdrawn. The logs
+// of one task are expected to be published together, as tasks do.
 func (l *Link) Send(channel, task uint32, log *buffers.Log) {
 	if l.outOf[channel] != nil {
 		panic(fmt.Sprintf("BUG: channel %d to %s declared twice", channel, l.cfg.Peer))
@@ -174,7 +188,9 @@ func (l *Link) Send(channel, task uint32, log *buffers.Log) {
 		g = &group{task: task}
 		l.groups = append(l.groups, g)
 	}
-	c := &outgoing{channel: channel, index: len(l.outs), group: g, log: log}
+	_, again := l.withdrawn[channel]
+	delete(l.withdrawn, channel)
+	c := &outgoing{channel: channel, index: len(l.outs), group: g, log: log, again: again && l.conn != nil}
 	g.outs = append(g.outs, c)
 	l.outs = append(l.outs, c)
 	l.outOf[channel] = c
@@ -184,18 +200,63 @@ func (l *Link) Send(channel, task uint32, log *buffers.Log) {
 	}
 }
 
+// Withdraw takes back a channel that was declared with Send. Its log knows nothing of the link any more. The peer is told with the
+// next Flush, before it hears another frontier of the task: its end of the channel stays where it is, at the frontier that it
+// knows of, until it is closed there, or, once the channel has been declared again, asked for anew. What the peer still says of
+// the channel is passed over. One that is not declared is left alone.
+func (l *Link) Withdraw(channel uint32) {
+	c := l.outOf[channel]
+	if c == nil {
+		return
+	}
+	if c.acked != wire.TimeMax {
+		l.going--
+	}
+	if c.open {
+		l.closes = append(l.closes, channel)
+	}
+	c.detach()
+	delete(l.outOf, channel)
+	l.withdrawn[channel] = struct{}{}
+
+	l.outs = slices.Delete(l.outs, c.index, c.index+1)
+	for i, after := range l.outs[c.index:] {
+		after.index = c.index + i
+	}
+	if l.first > c.index {
+		l.first--
+	}
+	if l.first == len(l.outs) {
+		l.first = 0
+	}
+	is := func(o *outgoing) bool { return o == c }
+	l.late = slices.DeleteFunc(l.late, is)
+	clear(l.ready[:cap(l.ready)]) // is made anew in each turn
+	l.ready = l.ready[:0]
+	g := c.group
+	if g.outs = slices.DeleteFunc(g.outs, is); len(g.outs) == 0 {
+		l.groups = slices.DeleteFunc(l.groups, func(o *group) bool { return o == g })
+	}
+}
+
 // Receive declares a channel that comes from the peer's task with the given number, and returns its end. It is asked for
-// with the next Flush.
+// with the next Flush. One that was declared before can be declared again once its Feed is closed: what is still on its way
+// for that one does not get into the new one.
 func (l *Link) Receive(channel, task uint32, spec ChannelSpec) *Feed {
 	if l.feedOf[channel] != nil {
 		panic(fmt.Sprintf("BUG: channel %d from %s declared twice", channel, l.cfg.Peer))
 	}
 	up := l.upstreamOf[task]
 	if up == nil {
-		up = &upstream{task: task}
+		_, left := l.left[task]
+		up = &upstream{task: task, deaf: left}
 		l.upstreamOf[task] = up
+		delete(l.left, task)
 	}
-	f := &Feed{link: l, channel: channel, spec: spec, up: up, front: spec.From, acked: spec.From}
+	up.feeds++
+	f := &Feed{link: l, channel: channel, index: len(l.feeds), spec: spec, up: up, front: spec.From, acked: spec.From}
+	f.openings = l.passed[channel]
+	delete(l.passed, channel)
 	f.store = store{memory: &l.memory, most: chunkBytesFor(l.cfg.Window)}
 	l.feeds = append(l.feeds, f)
 	l.feedOf[channel] = f
@@ -226,19 +287,23 @@ func (l *Link) Detach() {
 	l.conn, l.err = nil, nil
 	l.reader.reset()
 	clear(l.early)
-	l.late = l.late[:0]
+	l.late, l.closes, l.reopened = l.late[:0], l.closes[:0], 0
 	for _, c := range l.outs {
 		c.detach()
+		c.again = false
 	}
 	for _, g := range l.groups {
-		g.endTold = false
+		g.front, g.endTold = 0, false
 	}
 	for _, f := range l.feeds {
 		f.detach()
 	}
 	for _, up := range l.upstreamOf {
-		up.front = 0
+		up.front, up.named, up.deaf = 0, 0, false
 	}
+	l.unclosed = 0
+	clear(l.passed)
+	clear(l.left)
 	l.cfg.Logger.Debug("link detached", "peer", l.cfg.Peer)
 }
 
@@ -262,7 +327,7 @@ func (l *Link) Traffic() error {
 // Flush sends what there is to say, in one write: what is wanted, what is consumed, frames as far as credit goes, frontiers.
 // moved says that there was something; again, that there is more, for which the connection or the turn had no room: then it
 // is to be called again soon, though nothing arrives. Without that there is nothing to say until a task has had a turn that did
-// something, or the link a Traffic or an Attach. An error is the connection's own, or a log's that could not be read.
+// something, or the link a Traffic, an Attach, a Receive or a Withdraw. An error is the connection's own, or a log's that could not be read.
 func (l *Link) Flush() (moved, again bool, err error) {
 	if l.conn == nil || l.err != nil {
 		return false, false, l.err
@@ -273,7 +338,8 @@ func (l *Link) Flush() (moved, again bool, err error) {
 	return moved, again, l.err
 }
 
-// Done says that every channel, in both directions, has come to its end, and that it is acknowledged. The peer may not have
+// Done says that every channel, in both directions, has come to its end, and that it is acknowledged, but for those that were
+// withdrawn, or closed. The peer may not have
 // heard the last acknowledgement yet: if the connection breaks, it has to be made again until the peer is done too.
 func (l *Link) Done() bool { return l.going == 0 }
 
@@ -284,20 +350,21 @@ func (l *Link) Stats() Stats { return l.stats }
 // are closed.
 func (l *Link) Abandon() {
 	l.Detach()
-	for _, c := range l.outs {
-		c.cursor = nil
+	for _, f := range l.feeds {
+		f.ended = true
 	}
-	l.outs, l.groups, l.going = nil, nil, 0
+	l.outs, l.groups, l.late, l.ready, l.going = nil, nil, nil, nil, 0
 	clear(l.outOf)
+	clear(l.withdrawn)
 }
 
 // Released says that all feeds are closed, so that nothing refers to the link's memory any more.
-func (l *Link) Released() bool { return l.closed == len(l.feeds) }
+func (l *Link) Released() bool { return len(l.feeds) == 0 }
 
 // Close gives back all memory. The link and its Feeds must not be used any more.
 func (l *Link) Close() {
 	l.Detach()
-	for _, f := range l.feeds {
-		f.Close()
+	for len(l.feeds) > 0 {
+		l.feeds[len(l.feeds)-1].Close()
 	}
 }

@@ -24,7 +24,9 @@ type outgoing struct {
 	first   wire.Time // of its tuples that are wanted
 	window  window
 	asked   bool      // for a checkpoint, since the last acknowledgement
-	acked   wire.Time // as the peer has said, on any connection; TimeMax ends the channel
+	again   bool      // it was withdrawn before, on this connection: acknowledgements may come that are not of it
+	acked   wire.Time // as the peer has said, in any opening; TimeMax ends the channel
+	heard   wire.Time // in this one
 	channel uint32
 	index   int // in Link.outs
 }
@@ -34,11 +36,12 @@ type outgoing struct {
 type group struct {
 	task    uint32
 	outs    []*outgoing
-	moved   bool // something may have to be told
-	endTold bool // on this connection
+	moved   bool      // something may have to be told
+	front   wire.Time // as told on this connection: it does not go back when the channel is withdrawn for which it held
+	endTold bool      // on this connection, to all who listen
 }
 
-// detach ends what the channel has on a connection. The log hears what the peer had acknowledged until then, and forgets the
+// detach ends what the channel has on a connection, or what an opening of it has. The log hears what the peer had acknowledged until then, and forgets the
 // cursor: beside the next one it would hold back the trim point.
 func (c *outgoing) detach() {
 	if c.cursor != nil {
@@ -51,18 +54,15 @@ func (c *outgoing) detach() {
 
 // begin opens the channel as the peer asks for it.
 func (c *outgoing) begin(e wire.OpenEntry) error {
-	ch := int(c.channel)
-	switch {
-	case c.open:
-		return misusef(ch, 0, "opened twice on one connection")
-	case e.From < c.acked:
-		return misusef(ch, 0, "wanted from %v, but all below %v was acknowledged: the peer has lost what it had", e.From, c.acked)
+	if e.From < c.acked {
+		return misusef(int(c.channel), 0, "wanted from %v, but all below %v was acknowledged: the peer has lost what it had", e.From, c.acked)
 	}
-	c.open, c.told, c.seen, c.taken = true, e.From, 0, 0
+	c.open, c.told, c.heard, c.seen, c.taken = true, e.From, 0, 0, 0
 	c.window = newWindow(e.Granted)
 	if c.past = e.From == wire.TimeMax; c.past {
 		return nil
 	}
+	c.group.endTold = false
 	cur, err := c.log.OpenCursor(e.From)
 	if err != nil {
 		return fmt.Errorf("channel %d is wanted from %v: %w", c.channel, e.From, err)
@@ -78,19 +78,19 @@ func (c *outgoing) ack(e wire.AckEntry) error {
 	switch {
 	case !c.open:
 		return misusef(ch, 0, "acknowledged before it was opened")
-	case e.Acked < c.acked || e.Acked > c.told:
-		return misusef(ch, 0, "%v acknowledged, want %v to %v: what was acknowledged before, and the frontier", e.Acked, c.acked, c.told)
+	case e.Acked < c.heard || e.Acked > c.told:
+		return misusef(ch, 0, "%v acknowledged, want %v to %v: what was acknowledged before, and the frontier", e.Acked, c.heard, c.told)
 	case e.Granted < c.window.granted:
 		return misusef(ch, 0, "%d bytes granted, before it were %d", e.Granted, c.window.granted)
 	}
-	c.asked = c.asked && e.Acked == c.acked
-	c.acked, c.window.granted = e.Acked, e.Granted
+	c.asked = c.asked && e.Acked == c.heard
+	c.heard, c.acked, c.window.granted = e.Acked, max(c.acked, e.Acked), e.Granted
 	switch {
 	case c.cursor != nil:
-		c.cursor.Ack(e.Acked)
-		c.cursor.Trim(e.Acked)
+		c.cursor.Ack(c.acked)
+		c.cursor.Trim(c.acked)
 	case c.past:
-		c.log.Trim(e.Acked)
+		c.log.Trim(c.acked)
 	}
 	return nil
 }
@@ -189,6 +189,7 @@ func (g *group) ends() (end wire.Time, ending bool) {
 // are exceptions, and whether there is anything to tell.
 func (g *group) update() (front wire.Time, exceptions int, news bool) {
 	least, n := wire.TimeMax, 0
+	front = g.front
 	for _, c := range g.outs {
 		if !c.listens() {
 			continue

@@ -149,6 +149,14 @@ func opens(e ...wire.OpenEntry) []byte {
 	return message(wire.EnvelopeOpen, b)
 }
 
+func closes(channels ...uint32) []byte {
+	var b []byte
+	for _, c := range channels {
+		b = wire.AppendClose(b, c)
+	}
+	return message(wire.EnvelopeCloses, b)
+}
+
 // except names both channels of task 10.
 func except(front1, front2 wire.Time) []wire.FrontierException {
 	return []wire.FrontierException{{Channel: 1, Frontier: front1}, {Channel: 2, Frontier: front2}}
@@ -210,7 +218,12 @@ func TestViolations(t *testing.T) {
 		{"grant goes back", [][]byte{opened, acks(wire.AckEntry{Channel: 4, Granted: 1<<20 - 1})}, 4, 16, "granted"},
 		{"acks too long", [][]byte{acks(wire.AckEntry{Channel: 4}, wire.AckEntry{Channel: 4})}, -1, 0, "at most 24"},
 		{"open of no channel", [][]byte{opens(wire.OpenEntry{Channel: 1})}, 1, 16, "does not lead there"},
-		{"open twice", [][]byte{opened, opened}, 4, 16, "opened twice"},
+		{"opened again and again", [][]byte{bytes.Repeat(opened, 4098)}, 4, 4097*len(opened) + 16, "wanted again"},
+		{"close of no channel", [][]byte{closes(5)}, 5, 16, "closed that is not open"},
+		{"closed twice", [][]byte{closes(1, 1)}, 1, 16 + 8, "closed that is not open"},
+		{"closes too long", [][]byte{closes(1, 2, 3, 1)}, -1, 0, "at most 24"},
+		{"frame after the close", [][]byte{closes(1), on(1, frame(120, 110))}, 1, 0, "does not lead here"},
+		{"exception after the close", [][]byte{closes(1), frontiers(group(10, 110, except(110, 104)...))}, 1, 16 + 24, "does not lead here"},
 		{"fault too long", [][]byte{message(wire.EnvelopeFault, make([]byte, 2048))}, -1, 0, "at most 1024"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

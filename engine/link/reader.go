@@ -19,7 +19,12 @@ type reader struct {
 	head   [wire.EnvelopeBytes]byte
 	header [wire.FrameHeader]byte
 	body   []byte
+	waste  []byte // what is passed over is read into it,
+	rest   int    // and so much of it is to come after that
 }
+
+// wasteBytes is how much is passed over at a time.
+const wasteBytes = 4 << 10
 
 // stage is what the reader reads.
 type stage uint8
@@ -28,6 +33,7 @@ const (
 	inEnvelope stage = iota
 	inHeader         // of a frame
 	inFrame          // the rest of it
+	inPassed         // a frame that nobody wants any more
 	inBody           // of another message
 )
 
@@ -39,6 +45,31 @@ func (r *reader) reset() {
 	r.frame, r.feed = nil, nil
 	r.offset = 0
 	r.next()
+}
+
+// pass passes over n bytes.
+func (r *reader) pass(n int) {
+	if r.waste == nil {
+		r.waste = make([]byte, wasteBytes)
+	}
+	now := min(n, len(r.waste))
+	r.stage, r.want, r.rest = inPassed, r.waste[:now], n-now
+}
+
+// drop passes over what is to come of a frame of the feed, which is being closed.
+func (r *reader) drop(f *Feed) {
+	if r.feed != f {
+		return
+	}
+	n := len(r.want)
+	if r.stage == inHeader {
+		n += int(r.env.Bytes) - wire.FrameHeader
+	}
+	if r.frame != nil {
+		f.store.release(f.store.tail)
+	}
+	r.frame, r.feed = nil, nil
+	r.pass(n)
 }
 
 // next awaits an envelope.
@@ -79,9 +110,14 @@ func (l *Link) advance() error {
 		if err != nil {
 			return err
 		}
-		r.frame = nil
+		r.frame, r.feed = nil, nil
 		l.stats.FramesIn++
 		l.stats.TuplesIn += uint64(wire.HeaderOf(frame).Count)
+	case inPassed:
+		if r.rest > 0 {
+			r.pass(r.rest)
+			return nil
+		}
 	case inBody:
 		if err := l.handle(r.body); err != nil {
 			return err
@@ -119,28 +155,40 @@ func (l *Link) envelope() (err error) {
 func (l *Link) bodyMax(kind wire.EnvelopeKind) int {
 	switch kind {
 	case wire.EnvelopeFrontiers:
-		return len(l.upstreamOf)*wire.GroupBytes + len(l.feeds)*wire.ExceptionBytes
+		return (len(l.upstreamOf)+len(l.left))*wire.GroupBytes + (len(l.feeds)+len(l.passed))*wire.ExceptionBytes
 	case wire.EnvelopeAcks:
-		return max(len(l.outs), int(l.cfg.ChannelsMax)) * wire.AckBytes
+		return (max(len(l.outs), l.cfg.EarlyMax) + len(l.withdrawn)) * wire.AckBytes
 	case wire.EnvelopeOpen:
-		return max(len(l.outs), int(l.cfg.ChannelsMax)) * wire.OpenBytes
+		return (max(len(l.outs), l.cfg.EarlyMax) + len(l.withdrawn)) * wire.OpenBytes
 	case wire.EnvelopeAsks:
-		return len(l.feeds) * wire.AskBytes
+		return (len(l.feeds) + len(l.passed)) * wire.AskBytes
+	case wire.EnvelopeCloses:
+		return l.unclosed * wire.CloseBytes
 	}
 	return wire.FaultBytesMax
 }
 
 func (l *Link) beginFrame(n int) error {
 	r := &l.reader
-	r.feed = l.feedOf[r.env.Channel]
+	f := l.feedOf[r.env.Channel]
 	switch ch := int(r.env.Channel); {
-	case r.feed == nil:
+	case !l.open(f, r.env.Channel):
 		return misusef(ch, -wire.EnvelopeBytes, "frame of a channel that does not lead here")
 	case n < wire.FrameHeader || n > l.cfg.FrameBytesMax:
 		return misusef(ch, -wire.EnvelopeBytes, "frame of %d bytes, want %d to %d", n, wire.FrameHeader, l.cfg.FrameBytesMax)
 	}
+	if f == nil || !f.live() {
+		r.pass(n)
+		return nil
+	}
+	r.feed = f
 	r.stage, r.want = inHeader, r.header[:]
 	return nil
+}
+
+// open says that the peer may say something of a channel, whose feed is f, if it has one: it has not closed all openings.
+func (l *Link) open(f *Feed, channel uint32) bool {
+	return f != nil && f.openings > 0 || f == nil && l.passed[channel] > 0
 }
 
 // header judges a frame's header, and finds the frame a place.

@@ -70,6 +70,7 @@ func (l *Link) turn() (moved, again bool, err error) {
 	l.putOpens()
 	l.putAcks()
 	l.putAsks()
+	l.putCloses()
 	if err := l.look(); err != nil {
 		return false, false, err
 	}
@@ -102,7 +103,10 @@ func (l *Link) putOpens() {
 	b.begin(wire.EnvelopeOpen)
 	for _, f := range l.opening {
 		b.arena = f.open().Append(b.arena)
+		f.openings++
+		f.current = true
 	}
+	l.unclosed += len(l.opening)
 	l.opening = l.opening[:0]
 	l.endMessage(wire.EnvelopeOpen)
 }
@@ -142,6 +146,21 @@ func (l *Link) putAsks() {
 		}
 	}
 	l.endMessage(wire.EnvelopeAsks)
+}
+
+// putCloses tells of openings that are over, before anything that is of the channel's next one, or is not to hold for it any
+// more.
+func (l *Link) putCloses() {
+	if len(l.closes) == 0 {
+		return
+	}
+	b := &l.batch
+	b.begin(wire.EnvelopeCloses)
+	for _, channel := range l.closes {
+		b.arena = wire.AppendClose(b.arena, channel)
+	}
+	l.closes, l.reopened = l.closes[:0], 0
+	l.endMessage(wire.EnvelopeCloses)
 }
 
 // endMessage completes a message, and counts it if there is one.
@@ -237,7 +256,7 @@ func (g *group) append(b *batch, end wire.Time, ending bool) {
 	if !news && !ending {
 		return
 	}
-	g.endTold = g.endTold || ending
+	g.front, g.endTold = front, g.endTold || ending
 	b.arena = wire.FrontierGroup{Task: g.task, Exceptions: uint32(exceptions), Frontier: front, End: end, Ending: ending}.Append(b.arena)
 	if exceptions == 0 {
 		return

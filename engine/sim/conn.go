@@ -28,7 +28,7 @@ func (m *member) to(far int) *end {
 	c := m.c
 	e := &end{m: m, far: far, link: wirelink.New(wirelink.Config{
 		Pool: c.pool, Owner: "received", Peer: hostOf(far).Worker, Window: int64(c.nature.window), Durable: true,
-		ChannelsMax: uint32(c.plan.Channels()), PendingBytesMax: pick(c.rand, 1, 1<<10, 64<<10), TurnBytes: pick(c.rand, 1, 1<<10, 1<<20),
+		EarlyMax: c.plan.Channels(), PendingBytesMax: pick(c.rand, 1, 1<<10, 64<<10), TurnBytes: pick(c.rand, 1, 1<<10, 1<<20),
 	})}
 	m.links = append(m.links, e)
 	c.ends = append(c.ends, e)

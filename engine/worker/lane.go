@@ -59,7 +59,7 @@ func (l *lane) to(s control.Slot) *peer {
 			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log, Durable: j.durable(),
 		}
 		if cfg.Durable {
-			cfg.ChannelsMax = j.channels
+			cfg.EarlyMax = int(j.channels)
 		}
 		p.link = link.New(cfg)
 		l.mu.Lock()
