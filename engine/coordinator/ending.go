@@ -9,7 +9,7 @@ import (
 )
 
 // End ends a job early: it drains or cancels it. Asking again changes nothing, and a cancelled job is not drained any more. A job
-// that is being recovered is told when that is done, and is cancelled at once while it waits for workers.
+// that is being recovered is told when that is done, and is cancelled at once while it waits for workers. A reassignment is given up.
 func (m *Machine) End(now time.Time, id string, how control.How) error {
 	j := m.job(id)
 	switch {
@@ -35,7 +35,10 @@ func (m *Machine) End(now time.Time, id string, how control.How) error {
 	default:
 		j.ending = how
 		m.append(Record{Ending: j.endingRecord(now)})
-		if j.goesOn() {
+		if j.undecided() && j.recovery == nil {
+			m.giveUpReassign(now, j, fmt.Sprintf("the job is to end early (%s)", how))
+			m.confirmed(now, j)
+		} else if j.goesOn() {
 			m.tellParts(j, m.end(j))
 		}
 	}
@@ -45,6 +48,8 @@ func (m *Machine) End(now time.Time, id string, how control.How) error {
 func (m *Machine) end(j *job) *control.End {
 	e := &control.End{Coordinator: m.epoch, Job: j.id, Epoch: j.epoch, How: j.ending}
 	switch {
+	case j.ending == "":
+		e.How = control.Drain // of what has no tasks
 	case j.failure != nil:
 		e.Reason = j.failure.Error()
 	case j.ending == control.Abort:
@@ -80,7 +85,10 @@ func (m *Machine) ended(now time.Time, w *member, e *control.Ended) {
 	if f := j.fault(w, e); f != nil {
 		m.fail(now, j, f)
 	}
-	m.recovered(now, j)
+	if j.undecided() && j.recovery == nil && j.ending != control.Abort {
+		m.giveUpReassign(now, j, fmt.Sprintf("what worker %s has of the job has come to its end", w.id))
+	}
+	m.confirmed(now, j)
 	m.settle(now, j)
 }
 
@@ -120,17 +128,36 @@ func (m *Machine) fail(now time.Time, j *job, f *control.Failure) {
 
 func (m *Machine) abort(now time.Time, j *job) {
 	j.recovery = nil
+	m.cease(now, j, "the job is aborted")
 	j.ending, j.due = control.Abort, now.Add(m.timing.AbortTimeout)
 	m.append(Record{Ending: j.endingRecord(now)})
 	m.tellParts(j, m.end(j))
 }
 
-// settle ends a job if all its parts have, and what it has lost was made good.
+// settle ends a job if all its parts have, and what it has lost was made good. Parts without tasks, which might be given some,
+// are told when those who have the tasks have ended.
 func (m *Machine) settle(now time.Time, j *job) {
-	if j.over() || j.recovery != nil || slices.ContainsFunc(j.parts, func(p *part) bool { return !p.over() }) {
+	if j.over() || j.recovery != nil || j.reassign != nil {
+		return
+	}
+	if slices.ContainsFunc(j.parts, func(p *part) bool { return !p.over() }) {
+		if j.idle() {
+			m.tellParts(j, m.end(j))
+		}
 		return
 	}
 	m.finish(now, j)
+}
+
+// idle says whether what is left of a job are parts without tasks.
+func (j *job) idle() bool {
+	return j.goesOn() && j.ending == "" && !slices.ContainsFunc(j.parts, func(p *part) bool { return !p.over() && j.busy(p) })
+}
+
+// busy says whether a part has tasks.
+func (j *job) busy(p *part) (busy bool) {
+	j.eachTask(p, func(string, int, Place) { busy = true })
+	return busy
 }
 
 // finish is the end of a job.

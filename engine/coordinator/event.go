@@ -33,13 +33,23 @@ const (
 	JobRecovering   EventKind = "job_recovering"
 	RecoveryDelayed EventKind = "recovery_delayed"
 	JobRecovered    EventKind = "job_recovered"
-	JobDraining     EventKind = "job_draining"
-	JobCancelling   EventKind = "job_cancelling"
-	JobFailing      EventKind = "job_failing" // aborted everywhere
-	PartEnded       EventKind = "part_ended"  // Took: since the job was started
-	JobCompleted    EventKind = "job_completed"
-	JobCancelled    EventKind = "job_cancelled"
-	JobFailed       EventKind = "job_failed" // these three: Took since the job was submitted
+	// A reassignment: ReassignmentBegun: new tasks are to take over from old ones. The next three each with how long that Took:
+	// everybody feeds the new tasks; these are made of checkpoints of the old; they have caught up and taken over. Then it is
+	// done, or was given up, and the old tasks go on, Took: since it was begun.
+	ReassignmentBegun      EventKind = "reassignment_begun"
+	ReassignmentRegistered EventKind = "reassignment_registered"
+	ReassignmentRestored   EventKind = "reassignment_restored"
+	ReassignmentSwitched   EventKind = "reassignment_switched"
+	ReassignmentDone       EventKind = "reassignment_done"
+	ReassignmentGivenUp    EventKind = "reassignment_given_up"
+
+	JobDraining   EventKind = "job_draining"
+	JobCancelling EventKind = "job_cancelling"
+	JobFailing    EventKind = "job_failing" // aborted everywhere
+	PartEnded     EventKind = "part_ended"  // Took: since the job was started
+	JobCompleted  EventKind = "job_completed"
+	JobCancelled  EventKind = "job_cancelled"
+	JobFailed     EventKind = "job_failed" // these three: Took since the job was submitted
 )
 
 // Event is something that has happened in the cluster.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/wire"
 )
 
 // testBuild is the build of coordinator and workers alike.
@@ -45,9 +46,11 @@ type fakeWorker struct {
 	say         func(control.Message)
 	over        string // why it was to end, or was refused
 
-	refuse func() bool // whether it is unable to deploy
-	slow   func() bool // whether it takes its time to do what an order wants: see ready
-	stale  int         // messages of older coordinators
+	refuse func() bool   // whether it is unable to deploy
+	slow   func() bool   // whether it takes its time to do what an order wants: see ready
+	hinder func() string // why it cannot do its share of a reassignment; empty if it can
+	lag    func() bool   // whether its new tasks take their time to catch up
+	stale  int           // messages of older coordinators
 	seen   func(*fakePart, control.Message)
 }
 
@@ -60,17 +63,32 @@ type fakePart struct {
 	busy   bool // with what the order wants
 }
 
-// tasks are those that the part has by its order, as unit/index.
+// self is the worker's index in the part's order.
+func (p *fakePart) self(w *fakeWorker) int {
+	return slices.IndexFunc(p.deploy.Workers, func(h control.Host) bool { return h.Worker == w.id && h.Incarnation == w.incarnation })
+}
+
+// heirs says whether the part has new tasks of the reassignment that is under way.
+func (p *fakePart) heirs(w *fakeWorker) bool {
+	return len(p.deploy.Reassign) > 0 && slices.ContainsFunc(p.deploy.Reassign[0].New, func(i int) bool {
+		return p.deploy.Slots[p.deploy.Place[p.deploy.Reassign[0].Unit][i]].Worker == p.self(w)
+	})
+}
+
+// tasks are those that the part has by its order and that speak, as unit/index.
 func (p *fakePart) tasks(w *fakeWorker) (list []string) {
-	self := slices.IndexFunc(p.deploy.Workers, func(h control.Host) bool { return h.Worker == w.id && h.Incarnation == w.incarnation })
 	for u, unit := range p.deploy.Place {
 		for i, slot := range unit {
-			if p.deploy.Slots[slot].Worker == self {
+			if slot != control.Nowhere && p.deploy.Slots[slot].Worker == p.self(w) && !isMute(&p.deploy, u, i) {
 				list = append(list, fmt.Sprintf("%d/%d", u, i))
 			}
 		}
 	}
 	return list
+}
+
+func isMute(d *control.Deploy, unit, index int) bool {
+	return slices.ContainsFunc(d.Reassign, func(r control.Reassignment) bool { return r.Unit == unit && slices.Contains(r.New, index) })
 }
 
 func (w *fakeWorker) register() *control.Register {
@@ -121,8 +139,11 @@ func (w *fakeWorker) registered(m *control.Registered) {
 	}
 	w.id = m.Worker
 	for _, p := range w.parts {
-		if p.phase == control.PhaseEnded {
+		switch {
+		case p.phase == control.PhaseEnded:
 			w.say(p.ended)
+		case !p.busy:
+			w.catchUp(p)
 		}
 	}
 }
@@ -168,7 +189,28 @@ func (w *fakeWorker) ready(p *fakePart) {
 		w.say(p.ended)
 		return
 	}
-	w.say(&control.Deployed{Job: p.deploy.Job, Epoch: p.deploy.Epoch})
+	d := &control.Deployed{Job: p.deploy.Job, Epoch: p.deploy.Epoch}
+	for _, r := range p.deploy.Reassign {
+		if r.Phase == control.Registering {
+			d.Reached = wire.At(1000+w.incarnation%1000, 0, 0)
+		}
+		if w.hinder != nil {
+			if reason := w.hinder(); reason != "" {
+				d.Reassignment, d.Error = r.ID, &control.Failure{Message: reason}
+			}
+		}
+	}
+	w.say(d)
+	if d.Error == nil {
+		w.catchUp(p)
+	}
+}
+
+// catchUp says that the new tasks here have caught up, if they have.
+func (w *fakeWorker) catchUp(p *fakePart) {
+	if p.heirs(w) && p.deploy.Reassign[0].Phase == control.Restoring && (w.lag == nil || !w.lag()) {
+		w.say(&control.CaughtUp{Job: p.deploy.Job, Epoch: p.deploy.Epoch, Reassignment: p.deploy.Reassign[0].ID})
+	}
 }
 
 func (w *fakeWorker) endEarly(m *control.End) {

@@ -70,7 +70,8 @@ type JobInfo struct {
 	Results  []engine.Result // of the parts that have ended
 	Events   []Event
 
-	Recoveries Recoveries
+	Recoveries    Recoveries
+	Reassignments []Reassignment // the last 32 that have ended, and the one that is under way
 }
 
 // PartInfo says how a worker's part of a job is.
@@ -150,7 +151,10 @@ func (m *Machine) Job(id string) (JobInfo, error) {
 	i := JobInfo{
 		JobSummary: j.summary(), Spec: j.deploy.Spec, Topology: j.topology,
 		Losses: slices.Clone(j.losses), Events: slices.Clone(j.events.list),
-		Recoveries: j.recoveries,
+		Recoveries: j.recoveries, Reassignments: slices.Clone(j.reassigned),
+	}
+	if j.reassign != nil {
+		i.Reassignments = append(i.Reassignments, j.reassign.Reassignment)
 	}
 	elsewhere := j.elsewhere()
 	for _, p := range j.parts {
@@ -211,10 +215,13 @@ func (j *job) eachTask(p *part, fn func(operator string, task int, at Place)) {
 	}
 }
 
-// tasksOf are the tasks of a part and how far each is known to have come.
+// tasksOf are the tasks of a part that speak, and how far each is known to have come.
 func (j *job) tasksOf(p *part) []LostTask {
 	var list []LostTask
-	j.eachTask(p, func(op string, task int, _ Place) {
+	j.eachTask(p, func(op string, task int, at Place) {
+		if at.Mute {
+			return // another one speaks
+		}
 		l := LostTask{Operator: op, Task: task}
 		for _, t := range p.last.Stats.Tasks {
 			if t.Operator == op && t.Task == task {

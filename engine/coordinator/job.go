@@ -45,10 +45,14 @@ type job struct {
 	failure *control.Failure
 	losses  []Loss // the last
 	events  ring
-	due     time.Time // when deploying, recovering, or aborting, must be done
+	due     time.Time // when deploying, recovering, a step of a reassignment, or aborting, must be done
 
 	recovery   *recovery // under way
 	recoveries Recoveries
+
+	given      []int          // the index after the one that each unit has given last, to a new task
+	reassign   *reassigning   // under way
+	reassigned []Reassignment // the last that have ended; never changed
 }
 
 // partPhase is how far a part is, as far as the coordinator has heard.
@@ -166,16 +170,33 @@ func (m *Machine) deployed(now time.Time, w *member, d *control.Deployed) {
 		if p.vacant() && d.Error == nil {
 			m.giveUp(w, d.Job, d.Epoch) // it has said before that it could not
 		}
+	case d.Error != nil && d.Reassignment != 0:
+		m.reassignFailed(now, j, p, d)
 	case d.Error != nil && p.phase == partAsked:
 		p.phase = partEnded // the worker has nothing of it
-		m.fail(now, j, at(w, d.Error))
-		m.settle(now, j)
+		m.notMade(now, j, p, at(w, d.Error))
 	case d.Epoch < j.epoch:
 		p.made = true
 		m.remind(now, j, p)
 	case p.phase == partAsked:
+		if j.reassign != nil {
+			j.reassign.reached = max(j.reassign.reached, d.Reached)
+		}
 		m.partIsDeployed(now, j, p)
 	}
+}
+
+// notMade deals with a part that could not be made. A worker that was to come into the job for a reassignment has nothing of it
+// that would be missed.
+func (m *Machine) notMade(now time.Time, j *job, p *part, f *control.Failure) {
+	switch {
+	case p.made || j.recovery != nil || j.reassign == nil || j.reassign.State.switched():
+		m.fail(now, j, f)
+	case j.undecided():
+		m.giveUpReassign(now, j, f.Error())
+	}
+	m.confirmed(now, j)
+	m.settle(now, j)
 }
 
 // at says on which worker a failure was.
@@ -187,15 +208,21 @@ func at(w *member, f *control.Failure) *control.Failure {
 
 // partIsDeployed notes that a part is as the newest order wants it.
 func (m *Machine) partIsDeployed(now time.Time, j *job, p *part) {
+	since, new := j.submitted, !p.made
 	p.phase, p.made = partDeployed, true
-	since := j.submitted
-	if j.recovery != nil {
+	switch {
+	case j.recovery != nil:
 		since = j.recovery.since
+	case j.reassign != nil:
+		since = j.reassign.stepped
 	}
-	m.note(now, Event{Kind: PartDeployed, Job: j.id, Worker: p.host.Worker, Took: now.Sub(since)})
+	if new || j.reassign == nil { // the steps of a reassignment would crowd out all else
+		m.note(now, Event{Kind: PartDeployed, Job: j.id, Worker: p.host.Worker, Took: now.Sub(since)})
+	}
 	if !j.begun.IsZero() {
 		m.startPart(j, p)
-		m.recovered(now, j)
+		m.confirmed(now, j)
+		m.settle(now, j)
 		return
 	}
 	if j.ending != control.Abort && !slices.ContainsFunc(j.parts, func(p *part) bool { return p.phase != partDeployed }) {
@@ -251,7 +278,29 @@ func (m *Machine) forgetOver() {
 }
 
 // goesOn says whether the job has begun and every part of it is where it is to be.
-func (j *job) goesOn() bool { return !j.begun.IsZero() && j.recovery == nil }
+func (j *job) goesOn() bool { return !j.begun.IsZero() && j.recovery == nil && j.reassign == nil }
+
+// confirmed looks whether every part that goes on is as the newest order wants it, and goes on from there.
+func (m *Machine) confirmed(now time.Time, j *job) {
+	asked := func(p *part) bool { return p.phase == partAsked }
+	if j.over() || j.ending == control.Abort || j.recovery != nil && !j.recovery.placed || slices.ContainsFunc(j.parts, asked) {
+		return
+	}
+	switch {
+	case j.recovery != nil:
+		m.recovered(now, j)
+		if j.reassign != nil { // which was decided before
+			m.endReassign(now, j, true)
+		}
+	case j.reassign != nil:
+		m.advance(now, j)
+	default:
+		return
+	}
+	if j.goesOn() && j.ending != "" {
+		m.tellParts(j, m.end(j))
+	}
+}
 
 // hurry gives up what takes too long.
 func (m *Machine) hurry(now time.Time, j *job) {
@@ -265,6 +314,12 @@ func (m *Machine) hurry(now time.Time, j *job) {
 		m.fail(now, j, &control.Failure{Message: fmt.Sprintf("%v have not deployed it within %v", j.undeployed(), m.timing.DeployTimeout)})
 	case j.recovery != nil:
 		m.fail(now, j, m.overdue(j))
+		m.settle(now, j)
+	case j.undecided():
+		m.giveUpReassign(now, j, m.reassignOverdue(j))
+		m.confirmed(now, j)
+	case j.reassign != nil:
+		m.fail(now, j, &control.Failure{Message: fmt.Sprintf("%v have not taken the order up within %v by which a reassignment is %s", j.undeployed(), m.timing.RecoverTimeout, j.reassign.State)})
 		m.settle(now, j)
 	}
 }

@@ -88,6 +88,9 @@ func (w *world) judgeTasks(id string, j JobInfo) {
 	d := w.m.job(id).deploy
 	for u, unit := range d.Place {
 		for i, slot := range unit {
+			if slot == control.Nowhere {
+				continue
+			}
 			part := d.Slots[slot].Worker
 			own[part] = append(own[part], fmt.Sprintf("%d/%d", u, i))
 		}

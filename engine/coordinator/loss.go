@@ -62,6 +62,9 @@ func (l *Loss) failure() *control.Failure {
 	for i, t := range l.Tasks {
 		tasks[i] = t.String()
 	}
+	if len(tasks) == 0 {
+		tasks = append(tasks, "no task")
+	}
 	return &control.Failure{Worker: l.Worker, Message: fmt.Sprintf("it is lost (pid %d, %s): %s; with it %s",
 		l.PID, l.Addr, l.Reason, strings.Join(tasks, ", "))}
 }

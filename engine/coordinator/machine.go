@@ -123,6 +123,8 @@ func (m *Machine) take(now time.Time, w *member, msg control.Message) {
 		m.heartbeat(now, w, msg)
 	case *control.Deployed:
 		m.deployed(now, w, msg)
+	case *control.CaughtUp:
+		m.caughtUp(now, w, msg)
 	case *control.Ended:
 		m.ended(now, w, msg)
 	case *control.PeerLost:

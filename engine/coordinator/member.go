@@ -27,6 +27,7 @@ type member struct {
 	id          string
 	incarnation uint64
 	fenced      []uint64 // former incarnations, which must not come back
+	drained     bool     // it is given no more tasks
 	pid         int
 	addr        string
 	loops       int
@@ -77,7 +78,7 @@ func (m *Machine) register(now time.Time, c ConnID, r *control.Register) {
 	}
 	if !known || w.state == WorkerGone || w.addr != r.Addr {
 		if !known {
-			w.since = now
+			w.since, w.drained = now, false
 		}
 		m.enlist(now, w, r)
 	}
@@ -246,6 +247,6 @@ func (m *Machine) tell(w *member, msg control.Message) {
 func (w *member) record() *WorkerRecord {
 	return &WorkerRecord{
 		Worker: w.id, Incarnation: w.incarnation, Fenced: slices.Clone(w.fenced), PID: w.pid, Addr: w.addr, Loops: w.loops,
-		Memory: w.memory, Build: w.build, At: w.since,
+		Memory: w.memory, Build: w.build, Drained: w.drained, At: w.since,
 	}
 }

@@ -73,7 +73,7 @@ type Operator struct {
 	Host   string  `json:"host"`            // the operator in whose tasks it runs: itself, unless it is fused
 	Unit   int     `json:"unit"`            // of the plan: those who share tasks have the same
 	Group  string  `json:"group,omitempty"` // those of a group are placed alike
-	Tasks  []Place `json:"tasks"`
+	Tasks  []Place `json:"tasks"`           // by index, of which some are nowhere
 }
 
 // Input is where the tuples of a port come from.
@@ -82,14 +82,18 @@ type Input struct {
 	Output   string `json:"output"`
 }
 
-// Place is a task: its share of the work, and where it does it.
+// Place is a task: its share of the work, and where it does it. A task that is not there (any more) is on no worker.
 type Place struct {
 	Worker string          `json:"worker"`
 	Part   int             `json:"part"` // of the job, by number from 0: which process of that name it is
 	Loop   int             `json:"loop"`
 	Range  partition.Range `json:"range"`            // of key hashes
 	Splits []string        `json:"splits,omitempty"` // of a source
+	Mute   bool            `json:"mute,omitempty"`   // it is to take over from others, and nobody reads what it emits so far
 }
+
+// There says whether the task is there.
+func (p Place) There() bool { return p.Part >= 0 }
 
 // host is the operator that a unit's tasks are named after.
 func (t *Topology) host(unit int) *Operator {

@@ -60,7 +60,7 @@ func (m *Machine) catchUp(now time.Time, j *job, p *part) {
 		return
 	}
 	m.startPart(j, p)
-	if j.ending != "" && j.recovery == nil {
+	if j.goesOn() && (j.ending != "" || j.idle()) {
 		m.tell(m.host(p), m.end(j))
 	}
 }
@@ -108,7 +108,7 @@ func (m *Machine) resume(now time.Time, j *job) {
 		j.due = now.Add(m.timing.Grace + m.timing.AbortTimeout)
 	case j.begun.IsZero():
 		j.due = now.Add(m.timing.Grace + m.timing.DeployTimeout)
-	case j.recovery != nil:
+	case j.recovery != nil || j.reassign != nil:
 		j.due = now.Add(m.timing.Grace + m.timing.RecoverTimeout)
 	}
 	for _, p := range j.parts {
@@ -121,5 +121,15 @@ func (m *Machine) resume(now time.Time, j *job) {
 		}
 		m.losePart(now, j, p, w.loss(now, j, p, CauseRestart, "it was lost before the coordinator was restarted"))
 	}
+	if j.undecided() {
+		reason := "the coordinator was restarted"
+		if j.recovery != nil {
+			m.cease(now, j, reason)
+		} else if !j.over() && j.ending != control.Abort {
+			m.giveUpReassign(now, j, reason)
+			j.due = now.Add(m.timing.Grace + m.timing.RecoverTimeout)
+		}
+	}
+	m.confirmed(now, j)
 	m.settle(now, j)
 }

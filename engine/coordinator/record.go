@@ -17,8 +17,11 @@ type Record struct {
 	Begun  *BegunRecord  `json:"begun,omitempty"`
 	Ending *EndingRecord `json:"ending,omitempty"`
 
-	Reassign  *ReassignRecord  `json:"reassign,omitempty"`
-	Recovered *RecoveredRecord `json:"recovered,omitempty"`
+	Recovering *RecoveringRecord `json:"recovering,omitempty"`
+	Recovered  *RecoveredRecord  `json:"recovered,omitempty"`
+
+	Order      *OrderRecord      `json:"order,omitempty"`
+	Reassigned *ReassignedRecord `json:"reassigned,omitempty"`
 
 	Part *PartRecord `json:"part,omitempty"`
 	End  *EndRecord  `json:"end,omitempty"`
@@ -46,6 +49,7 @@ type (
 		Loops       int           `json:"loops"`
 		Memory      int64         `json:"memory"`
 		Build       control.Build `json:"build"`
+		Drained     bool          `json:"drained,omitempty"`
 		At          time.Time     `json:"at"`
 	}
 
@@ -60,6 +64,7 @@ type (
 	JobRecord struct {
 		Deploy   control.Deploy `json:"deploy"` // without the coordinator's epoch
 		Topology Topology       `json:"topology"`
+		Given    []int          `json:"given,omitempty"` // see OrderRecord; none: each unit has given as many as it has tasks
 		At       time.Time      `json:"at"`
 	}
 
@@ -70,9 +75,9 @@ type (
 		At    time.Time `json:"at"`
 	}
 
-	// ReassignRecord: a job has lost parts, and what they had is elsewhere now, unless there was nobody to give it to. It is on
+	// RecoveringRecord: a job has lost parts, and what they had is elsewhere now, unless there was nobody to give it to. It is on
 	// disk before any worker is told.
-	ReassignRecord struct {
+	RecoveringRecord struct {
 		Deploy     control.Deploy `json:"deploy"` // without the coordinator's epoch: the newest order
 		Topology   Topology       `json:"topology"`
 		Lost       []int          `json:"lost"`             // all parts that are lost so far: indexes into Deploy.Workers
@@ -81,6 +86,24 @@ type (
 		Recoveries Recoveries     `json:"recoveries"`
 		Since      time.Time      `json:"since"` // when the first loss was detected
 		At         time.Time      `json:"at"`
+	}
+
+	// OrderRecord: a step of a reassignment. It is on disk before any worker hears of the order; with one of state Switching the
+	// new tasks have taken over.
+	OrderRecord struct {
+		Deploy       control.Deploy `json:"deploy"` // without the coordinator's epoch: the newest order
+		Topology     Topology       `json:"topology"`
+		Given        []int          `json:"given"`            // the index after the one that each unit has given last, to a new task
+		Unmade       []int          `json:"unmade,omitempty"` // parts that may have had no order so far: indexes into Deploy.Workers
+		Reassignment Reassignment   `json:"reassignment"`     // and the order is a step of it
+		At           time.Time      `json:"at"`
+	}
+
+	// ReassignedRecord: a reassignment has ended.
+	ReassignedRecord struct {
+		Job          string       `json:"job"`
+		Reassignment Reassignment `json:"reassignment"`
+		Confirmed    bool         `json:"confirmed,omitempty"` // every part goes on by the newest order
 	}
 
 	// RecoveredRecord: every part goes on by the newest order.
@@ -128,7 +151,7 @@ func DecodeRecord(data []byte) (Record, error) {
 	n := 0
 	for _, set := range []bool{
 		r.Start != nil, r.Worker != nil, r.Lost != nil, r.Job != nil, r.Begun != nil, r.Ending != nil, r.Part != nil, r.End != nil,
-		r.Reassign != nil, r.Recovered != nil,
+		r.Recovering != nil, r.Recovered != nil, r.Order != nil, r.Reassigned != nil,
 	} {
 		if set {
 			n++

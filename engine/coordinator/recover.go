@@ -35,9 +35,9 @@ func (j *job) recoverable() bool {
 		(j.ending == "" || j.endingWaits())
 }
 
-// endingWaits says whether the job is to end early, and nobody was told so yet, because it is being recovered.
+// endingWaits says whether the job is to end early, and nobody was told so yet, because it is being recovered, or a reassignment is under way.
 func (j *job) endingWaits() bool {
-	return j.recovery != nil && (j.ending == control.Drain || j.ending == control.Cancel)
+	return (j.recovery != nil || j.reassign != nil) && (j.ending == control.Drain || j.ending == control.Cancel)
 }
 
 // losePart notes that a part of a job is lost. That is the end of the job, unless mend can carry it on.
@@ -71,7 +71,7 @@ func (m *Machine) mend(now time.Time) {
 			m.reckon(now, j)
 		}
 		if j.recovery != nil && !j.recovery.placed && !now.Before(j.recovery.until) {
-			m.reassign(now, j)
+			m.replace(now, j)
 		}
 	}
 }
@@ -122,9 +122,9 @@ func (j *job) unlucky(now time.Time, within time.Duration) (worst LostTask, most
 	return worst, most
 }
 
-// reassign gives the lost tasks to other workers, and tells every worker so whose part goes on.
-func (m *Machine) reassign(now time.Time, j *job) {
-	var r *relocation
+// replace gives the lost tasks to other workers, and tells every worker so whose part goes on.
+func (m *Machine) replace(now time.Time, j *job) {
+	var r *draft
 	if !m.settling(now) || len(m.spares(j)) > 0 {
 		r = m.relocate(j)
 	}
@@ -134,7 +134,7 @@ func (m *Machine) reassign(now time.Time, j *job) {
 	}
 	m.attempts++
 	r.deploy.Epoch = m.attempts
-	j.take(r.deploy, r.topology())
+	j.take(r)
 	j.recoveries.Attempts++
 	j.recovery.placed, j.due = true, now.Add(m.timing.RecoverTimeout)
 	m.writeOff(now, j)
@@ -142,6 +142,8 @@ func (m *Machine) reassign(now time.Time, j *job) {
 	for _, p := range j.parts {
 		m.tellOrder(now, j, p)
 	}
+	m.confirmed(now, j) // if nobody is left
+	m.settle(now, j)
 }
 
 // settling says whether the coordinator was started so lately that workers may be on their way back to it: before it burdens a
@@ -167,12 +169,18 @@ func (m *Machine) waitForWorkers(now time.Time, j *job) {
 func (m *Machine) writeOff(now time.Time, j *job) {
 	fresh := j.losses[max(0, len(j.losses)-j.recovery.unsaved):]
 	j.recovery.unsaved = 0
-	m.append(Record{Reassign: j.reassignRecord(now, fresh)})
+	m.append(Record{Recovering: j.recoveringRecord(now, fresh)})
+	if j.reassign != nil && !j.reassign.State.switched() {
+		m.cease(now, j, j.lostFor())
+	}
 }
 
-// take takes up a new order: parts that go on are asked again, and new workers get parts.
-func (j *job) take(d control.Deploy, t Topology) {
-	j.deploy, j.epoch, j.topology = d, d.Epoch, t
+// take takes up a new order.
+func (j *job) take(r *draft) { j.follow(r.deploy, r.topology(), r.given) }
+
+// follow takes up a new order: parts that go on are asked again, and new workers get parts.
+func (j *job) follow(d control.Deploy, t Topology, given []int) {
+	j.deploy, j.epoch, j.topology, j.given = d, d.Epoch, t, given
 	for _, h := range d.Workers[len(j.parts):] {
 		j.parts = append(j.parts, newPart(len(j.parts), h))
 	}
@@ -185,7 +193,7 @@ func (j *job) take(d control.Deploy, t Topology) {
 }
 
 // describe says whose tasks go where.
-func (r *relocation) describe() string {
+func (r *draft) describe() string {
 	var moves []string
 	for _, lost := range r.deploy.Gone {
 		var heirs []string
@@ -217,19 +225,12 @@ func (m *Machine) remind(now time.Time, j *job, p *part) {
 	}
 }
 
-// recovered looks whether a recovery has come to its end: every part that goes on has said that it does.
+// recovered is the end of a recovery: every part that goes on has said that it does.
 func (m *Machine) recovered(now time.Time, j *job) {
-	asked := func(p *part) bool { return p.phase == partAsked }
-	if j.recovery == nil || !j.recovery.placed || slices.ContainsFunc(j.parts, asked) {
-		return
-	}
 	took := now.Sub(j.recovery.since)
 	j.madeGood(Recoveries{Count: j.recoveries.Count + 1, Attempts: j.recoveries.Attempts, Last: took})
 	m.append(Record{Recovered: &RecoveredRecord{Job: j.id, Recoveries: j.recoveries, At: now}})
 	m.note(now, Event{Kind: JobRecovered, Job: j.id, Took: took})
-	if j.ending != "" {
-		m.tellParts(j, m.end(j))
-	}
 }
 
 // madeGood ends a recovery.

@@ -50,7 +50,7 @@ func TestSpareTakesOver(t *testing.T) {
 	spare := r.add("")[0]
 	r.log = nil
 	r.lose(workers[1])
-	want := []string{"+lost", "+reassign", "w1 deploy", "w3 deploy", "w3 start", "+recovered"}
+	want := []string{"+lost", "+recovering", "w1 deploy", "w3 deploy", "w3 start", "+recovered"}
 	if !slices.Equal(r.log, want) {
 		t.Errorf("got  %q\nwant %q", r.log, want)
 	}
@@ -97,7 +97,7 @@ func TestTwoAtOnce(t *testing.T) {
 	r.log = nil
 	r.pass(250*time.Millisecond, workers[0], r.workers[4])
 	j := r.wantState(id, Running)
-	if n := len(slices.DeleteFunc(r.log, func(s string) bool { return s != "+reassign" })); n != 1 || len(j.Losses) != 2 {
+	if n := len(slices.DeleteFunc(r.log, func(s string) bool { return s != "+recovering" })); n != 1 || len(j.Losses) != 2 {
 		t.Errorf("%d orders after losses %+v", n, j.Losses)
 	}
 	wantTasks(t, j, "w1/0", "w4/0", "w4/1", "w1/1", "w1/0", "w4/0")

@@ -27,11 +27,16 @@ func (m *Machine) apply(r Record) error {
 		return m.applyJob(r.Job)
 	case r.Begun != nil:
 		return m.withJob(r.Begun.Job, func(j *job) error { return j.applyBegun(r.Begun) })
-	case r.Reassign != nil:
-		m.attempts = max(m.attempts, r.Reassign.Deploy.Epoch)
-		return m.withJob(r.Reassign.Deploy.Job, func(j *job) error { return j.applyReassign(r.Reassign) })
+	case r.Recovering != nil:
+		m.attempts = max(m.attempts, r.Recovering.Deploy.Epoch)
+		return m.withJob(r.Recovering.Deploy.Job, func(j *job) error { return j.applyRecovering(r.Recovering) })
 	case r.Recovered != nil:
 		return m.withJob(r.Recovered.Job, func(j *job) error { return j.applyRecovered(r.Recovered) })
+	case r.Order != nil:
+		m.attempts = max(m.attempts, r.Order.Deploy.Epoch)
+		return m.withJob(r.Order.Deploy.Job, func(j *job) error { return j.applyOrder(r.Order) })
+	case r.Reassigned != nil:
+		return m.withJob(r.Reassigned.Job, func(j *job) error { return j.applyReassigned(r.Reassigned) })
 	case r.Ending != nil:
 		return m.withJob(r.Ending.Job, func(j *job) error { return j.applyEnding(r.Ending) })
 	case r.Part != nil && r.Part.Ended != nil:
@@ -61,7 +66,7 @@ func (m *Machine) applyWorker(r *WorkerRecord) {
 	m.workersUsed = max(m.workersUsed, number("w", r.Worker))
 	*w = member{
 		id: r.Worker, incarnation: r.Incarnation, fenced: r.Fenced, pid: r.PID, addr: r.Addr, loops: r.Loops, memory: r.Memory,
-		build: r.Build, state: WorkerExpected, since: r.At, heard: m.started,
+		build: r.Build, drained: r.Drained, state: WorkerExpected, since: r.At, heard: m.started,
 	}
 }
 
@@ -102,14 +107,46 @@ func (j *job) confirm() {
 	}
 }
 
-// applyReassign leaves the job as it was when its losses were noted. Who has heard of the newest order nobody knows.
-func (j *job) applyReassign(r *ReassignRecord) error {
-	if n := len(r.Deploy.Workers); n < len(j.parts) || slices.ContainsFunc(slices.Concat(r.Lost, r.Unmade), func(i int) bool { return i < 0 || i >= n }) {
-		return fmt.Errorf("job %q goes on with %d workers, of which %v are lost, and had %d", j.id, n, r.Lost, len(j.parts))
+// heed takes up an order of a former run. Who has heard of it nobody knows.
+func (j *job) heed(d control.Deploy, t Topology, given, lost, unmade []int) error {
+	n := len(d.Workers)
+	if n < len(j.parts) || slices.ContainsFunc(slices.Concat(lost, unmade), func(i int) bool { return i < 0 || i >= n }) {
+		return fmt.Errorf("job %q goes on with %d workers, of which %v are lost, and had %d", j.id, n, lost, len(j.parts))
 	}
-	j.take(r.Deploy, r.Topology)
+	if len(given) != len(d.Place) || len(d.Ranges) != len(d.Place) {
+		return fmt.Errorf("job %q goes on with tasks of %d units, %d with ranges, %d with numbers", j.id, len(d.Place), len(d.Ranges), len(given))
+	}
+	j.follow(d, t, given)
 	for i, p := range j.parts {
-		p.made = !slices.Contains(r.Unmade, i)
+		p.made = !slices.Contains(unmade, i)
+	}
+	return nil
+}
+
+// applyOrder leaves the job in the middle of a reassignment.
+func (j *job) applyOrder(r *OrderRecord) error {
+	if err := j.heed(r.Deploy, r.Topology, r.Given, nil, r.Unmade); err != nil {
+		return err
+	}
+	j.reassign = &reassigning{Reassignment: r.Reassignment, stepped: r.At}
+	if j.undecided() && len(r.Deploy.Reassign) == 0 {
+		return fmt.Errorf("job %q is %s by an order without a reassignment", j.id, r.Reassignment.State)
+	}
+	return nil
+}
+
+func (j *job) applyReassigned(r *ReassignedRecord) error {
+	j.remember(r.Reassignment)
+	if r.Confirmed {
+		j.confirm()
+	}
+	return nil
+}
+
+// applyRecovering leaves the job as it was when its losses were noted.
+func (j *job) applyRecovering(r *RecoveringRecord) error {
+	if err := j.heed(r.Deploy, r.Topology, j.given, r.Lost, r.Unmade); err != nil {
+		return err
 	}
 	for _, i := range r.Lost {
 		j.parts[i].phase = partLost
@@ -187,12 +224,18 @@ func (m *Machine) startRecord() *StartRecord {
 
 // records are those from which a job can be taken up again.
 func (j *job) records() []Record {
-	list := []Record{{Job: &JobRecord{Deploy: j.deploy, Topology: j.topology, At: j.submitted}}}
+	list := []Record{{Job: &JobRecord{Deploy: j.deploy, Topology: j.topology, Given: j.given, At: j.submitted}}}
 	if !j.begun.IsZero() {
 		list = append(list, Record{Begun: &BegunRecord{Job: j.id, Clock: j.clock, At: j.begun}})
 	}
+	for i := range j.reassigned {
+		list = append(list, Record{Reassigned: &ReassignedRecord{Job: j.id, Reassignment: j.reassigned[i]}})
+	}
 	if j.recoveries.Attempts > 0 || j.recovery != nil {
 		list = append(list, j.recoveryRecords()...)
+	}
+	if j.reassign != nil {
+		list = append(list, Record{Order: j.orderRecord(j.submitted)})
 	}
 	for _, p := range j.parts {
 		if p.ended != nil {
@@ -212,32 +255,48 @@ func (j *job) records() []Record {
 func (j *job) recoveryRecords() []Record {
 	at := j.submitted
 	if j.recovery != nil {
-		return []Record{{Reassign: j.reassignRecord(at, j.losses)}}
+		return []Record{{Recovering: j.recoveringRecord(at, j.losses)}}
 	}
 	return []Record{
-		{Reassign: &ReassignRecord{Deploy: j.deploy, Topology: j.topology, Lost: j.gone(), Losses: j.losses, Recoveries: j.recoveries, At: at}},
+		{Recovering: &RecoveringRecord{Deploy: j.deploy, Topology: j.topology, Lost: j.gone(), Losses: j.losses, Recoveries: j.recoveries, At: at}},
 		{Recovered: &RecoveredRecord{Job: j.id, Recoveries: j.recoveries, At: at}},
 	}
 }
 
-// reassignRecord tells what is lost, of which some is news, and by which order the job goes on.
-func (j *job) reassignRecord(now time.Time, losses []Loss) *ReassignRecord {
-	r := &ReassignRecord{
-		Deploy: j.deploy, Topology: j.topology, Lost: j.gone(), Losses: slices.Clone(losses), Recoveries: j.recoveries,
+// recoveringRecord tells what is lost, of which some is news, and by which order the job goes on.
+func (j *job) recoveringRecord(now time.Time, losses []Loss) *RecoveringRecord {
+	return &RecoveringRecord{
+		Deploy: j.deploy, Topology: j.topology, Lost: j.gone(), Unmade: j.unmade(), Losses: slices.Clone(losses), Recoveries: j.recoveries,
 		Since: j.recovery.since, At: now,
 	}
+}
+
+// orderRecord tells by which order a reassignment goes on.
+func (j *job) orderRecord(now time.Time) *OrderRecord {
+	return &OrderRecord{
+		Deploy: j.deploy, Topology: j.topology, Given: j.given, Unmade: j.unmade(), Reassignment: j.reassign.Reassignment, At: now,
+	}
+}
+
+// unmade are the parts that may have had no order so far.
+func (j *job) unmade() (list []int) {
 	for i, p := range j.parts {
 		if !p.made && !p.over() {
-			r.Unmade = append(r.Unmade, i)
+			list = append(list, i)
 		}
 	}
-	return r
+	return list
 }
 
 func newJob(r *JobRecord) *job {
 	j := &job{
 		id: r.Deploy.Job, epoch: r.Deploy.Epoch, deploy: r.Deploy, topology: r.Topology, submitted: r.At,
-		events: ring{max: jobEventsMax},
+		given: r.Given, events: ring{max: jobEventsMax},
+	}
+	if len(j.given) == 0 {
+		for _, unit := range r.Deploy.Place {
+			j.given = append(j.given, len(unit))
+		}
 	}
 	for i, h := range r.Deploy.Workers {
 		j.parts = append(j.parts, newPart(i, h))

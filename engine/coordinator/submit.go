@@ -99,6 +99,9 @@ func (m *Machine) lay(r *JobRecord, s Submission, chosen []*member) error {
 	if r.Deploy.Place, err = plan.Place(workers, s.Pins); err != nil {
 		return err
 	}
+	for _, u := range plan.Units {
+		r.Deploy.Ranges = append(r.Deploy.Ranges, u.Ranges)
+	}
 	r.Topology = topology(plan, r.Deploy.Workers, r.Deploy.Slots, r.Deploy.Place)
 	return nil
 }

@@ -25,6 +25,8 @@ type Timing struct {
 	// RecoverTimeout is how long a job that has lost workers may wait for others, and how long these may take to take up what
 	// was lost; 0 for 30 s. Up to 1 h.
 	RecoverTimeout time.Duration
+	// ReassignTimeout is how long each phase of a reassignment may take before it is given up; 0 for 1 min. Up to 1 h.
+	ReassignTimeout time.Duration
 	// AbortTimeout is how long workers may take to give up a job that has failed; 0 for 10 s. Up to 1 h.
 	AbortTimeout time.Duration
 }
@@ -52,6 +54,7 @@ func (t Timing) Validate() error {
 	check("LinkTimeout", t.LinkTimeout, 0, timingMax)
 	check("DeployTimeout", t.DeployTimeout, 0, timingMax)
 	check("RecoverTimeout", t.RecoverTimeout, 0, timingMax)
+	check("ReassignTimeout", t.ReassignTimeout, 0, timingMax)
 	check("AbortTimeout", t.AbortTimeout, 0, timingMax)
 	return errors.Join(errs...)
 }
@@ -68,6 +71,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.LinkTimeout, max(10*time.Second, t.HeartbeatTimeout))
 	set(&t.DeployTimeout, time.Minute)
 	set(&t.RecoverTimeout, 30*time.Second)
+	set(&t.ReassignTimeout, time.Minute)
 	set(&t.AbortTimeout, 10*time.Second)
 	return t
 }

@@ -59,6 +59,9 @@ func tasksOf(j coordinator.JobInfo) []Task {
 	all := make([]Task, 0, j.TaskCount)
 	for _, op := range j.Topology.Operators {
 		for i, place := range op.Tasks {
+			if !place.There() {
+				continue
+			}
 			t := Task{
 				Operator: op.ID, Task: i, Worker: place.Worker, Loop: place.Loop, Fused: op.Host != op.ID,
 				Range: rangeOf(place.Range), Splits: place.Splits,
