@@ -103,18 +103,18 @@ func (c Config) withDefaults() Config {
 	if c.ChunkBytes == 0 {
 		c.ChunkBytes = chunkBytesDefault
 	}
-	if c.CapacityBytes == 0 {
-		c.CapacityBytes = math.MaxInt64
-	}
-	if c.OverrunBytes == 0 {
-		c.OverrunBytes = math.MaxInt64
-	}
-	if c.SpillBytesMax == 0 {
-		c.SpillBytesMax = math.MaxInt64
-	}
+	c.CapacityBytes, c.OverrunBytes, c.SpillBytesMax = orNoBound(c.CapacityBytes), orNoBound(c.OverrunBytes), orNoBound(c.SpillBytesMax)
 	for c.ChunkBytes > chunkBytesMin && int64(c.ChunkBytes) > c.CapacityBytes/chunksMin {
 		c.ChunkBytes /= 2
 	}
 	c.FrameBytes = min(c.FrameBytes, c.ChunkBytes)
 	return c
+}
+
+// orNoBound is what a bound in bytes means: 0 is none.
+func orNoBound(bytes int64) int64 {
+	if bytes == 0 {
+		return math.MaxInt64
+	}
+	return bytes
 }

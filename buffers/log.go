@@ -132,6 +132,16 @@ func (l *Log) Full() bool {
 	return l.open.bytes() >= l.open.room
 }
 
+// SetCapacity changes Config.CapacityBytes and Config.OverrunBytes, between two steps. A log that holds more than that is full
+// until it is trimmed.
+func (l *Log) SetCapacity(capacity, overrun int64) {
+	if capacity < 0 || overrun != 0 && overrun < capacity {
+		panic(fmt.Sprintf("BUG: capacity of stream %d set to %d bytes, overrun to %d", l.cfg.Stream, capacity, overrun))
+	}
+	l.cfg.CapacityBytes, l.cfg.OverrunBytes = orNoBound(capacity), orNoBound(overrun)
+	l.account()
+}
+
 // account brings the open frame's room in line with what is sealed.
 func (l *Log) account() { l.open.room = l.cfg.CapacityBytes - l.queue.live }
 

@@ -172,6 +172,11 @@ func (l *Log) dropClosed() {
 	l.cursors = slices.DeleteFunc(l.cursors, func(c *Cursor) bool { return c.shared.closed.Load() })
 }
 
+// IsRead says that a cursor is open.
+func (l *Log) IsRead() bool {
+	return slices.ContainsFunc(l.cursors, func(c *Cursor) bool { return !c.shared.closed.Load() })
+}
+
 // leave closes a cursor of the writer's own.
 func (l *Log) leave(c *Cursor) {
 	c.Close()

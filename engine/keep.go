@@ -90,7 +90,9 @@ func (k *keeping) restore(d *deploy.Deployment, pool *slab.Pool) (r resumed, err
 func (k *keeping) restoreTask(t *deploy.Task, gen uint64, pool *slab.Pool) (*ft.Checkpoint, error) {
 	c, err := k.dir.Get(context.Background(), idOf(t.Task), gen)
 	if err == nil {
-		err = t.Restore(c, pool)
+		if err = t.Fits(c); err == nil {
+			err = t.Restore(c, pool)
+		}
 	}
 	if err == nil {
 		k.log.Info("restored", "task", idOf(t.Task), "generation", gen, "position", c.Position)

@@ -84,7 +84,7 @@ func feed(b testing.TB, k keying[item], log buffers.Config, routes []partition.R
 		f.logs, f.cursors = append(f.logs, l), append(f.cursors, c)
 	}
 	input := &consumer.Inputs[0]
-	f.Route(0, 0, f.AddEdge(0, 0, consumer.ID, input.HashFixed, input.HashBytes), table, f.logs)
+	f.Route(0, 0, f.AddEdge(0, 0, consumer.ID, input.HashFixed, input.HashBytes), table, f.logs, make([]task.Consumer, len(f.logs)))
 	return f
 }
 

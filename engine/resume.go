@@ -133,9 +133,9 @@ func (j *Job) restoreUnit(s *ft.Savepoint, u int) error {
 
 // restoreAt sets a task to a checkpoint without logs: those begin where it is.
 func (j *Job) restoreAt(t *deploy.Task, c *ft.Checkpoint) error {
-	c.Logs, c.Generation = make([]ft.LogImage, len(t.Logs)), 1
-	for i := range c.Logs {
-		c.Logs[i] = ft.LogImage{Trim: c.Position, Frontier: c.Position}
+	c.Logs, c.Generation = nil, 1
+	for _, name := range t.LogNames() {
+		c.Logs = append(c.Logs, ft.LogImage{LogName: name, Trim: c.Position, Frontier: c.Position})
 	}
 	if err := t.Restore(c, j.pool); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package ft
 
 import (
+	"cmp"
+
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
@@ -22,7 +24,7 @@ type Checkpoint struct {
 	Ending   bool       // it is known
 	Kind     state.Kind // state.Delta if it follows another, else state.Base; a table of a delta may yet be a base
 	Tables   [][]byte   // an image for each declared table, then for each timer
-	Logs     []LogImage // in the order of the task's logs
+	Logs     []LogImage // no two of one name
 	Splits   []SplitState
 	Mark     []byte // of the sink's commit
 }
@@ -32,8 +34,21 @@ func (c *Checkpoint) Task() TaskID { return TaskID{c.Operator, c.Range} }
 
 // LogImage is the untrimmed part of a log.
 type LogImage struct {
+	LogName
 	Trim, Frontier wire.Time
 	Frames         []byte // as buffers.Log.Load takes them
+}
+
+// LogName says which of a task's logs one is: whom it leads to, along which edge. Consumers come and go while a job runs.
+type LogName struct {
+	Edge  uint16          // among those that lead out of the task, in order
+	Task  uint32          // index of the consumer among the tasks of its operator
+	Range partition.Range // of the consumer
+}
+
+// Compare orders by edge, then range, then task.
+func (n LogName) Compare(o LogName) int {
+	return cmp.Or(cmp.Compare(n.Edge, o.Edge), cmp.Compare(n.Range.First, o.Range.First), cmp.Compare(n.Range.Last, o.Range.Last), cmp.Compare(n.Task, o.Task))
 }
 
 // Offset is a place in a split. It means something to the split's reader alone.

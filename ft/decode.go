@@ -87,7 +87,7 @@ func (h *header) checkpoint(parts [][]byte) (*Checkpoint, error) {
 			c.Tables = append(c.Tables, part)
 		case logSection:
 			l := i.Logs[s.index]
-			c.Logs = append(c.Logs, LogImage{l.Trim, l.Frontier, part})
+			c.Logs = append(c.Logs, LogImage{l.LogName, l.Trim, l.Frontier, part})
 		}
 	}
 	return c, nil

@@ -91,6 +91,11 @@ func (c *Checkpoint) appendHeader(dst, splits []byte) []byte {
 		dst = le.AppendUint64(dst, uint64(l.Frontier))
 		dst = le.AppendUint64(dst, uint64(len(l.Frames)))
 		dst = le.AppendUint32(dst, crc32.Checksum(l.Frames, castagnoli))
+		dst = le.AppendUint16(dst, l.Edge)
+		dst = append(dst, zeros[:2]...)
+		dst = le.AppendUint64(dst, l.Range.First)
+		dst = le.AppendUint64(dst, l.Range.Last)
+		dst = le.AppendUint32(dst, l.Task)
 		dst = append(dst, zeros[:4]...)
 	}
 	dst = le.AppendUint32(dst, crc32.Checksum(splits, castagnoli))

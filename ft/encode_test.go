@@ -18,7 +18,9 @@ import (
 func small() *ft.Checkpoint {
 	return &ft.Checkpoint{
 		Operator: "read", Range: partition.Range{First: 1, Last: 0xff}, Generation: 3, Position: 0x1000, EndOf: 0x2000, Ending: true,
-		Logs: []ft.LogImage{{Trim: 0x10, Frontier: 0x20, Frames: []byte("frames")}},
+		Logs: []ft.LogImage{{
+			LogName: ft.LogName{Edge: 1, Task: 6, Range: partition.Range{First: 0x50, Last: 0x60}}, Trim: 0x10, Frontier: 0x20, Frames: []byte("frames"),
+		}},
 		Splits: []ft.SplitState{
 			{Ordinal: 2, Offset: ft.Offset{Place: 7, Skip: -1}, Skip: 5, Last: 0x30, Promise: 0x40, Ended: true},
 			{Ordinal: 9},
@@ -88,7 +90,7 @@ func TestInfo(t *testing.T) {
 // TestInfoNeedsTheHeaderAlone reads the shortest beginning that will do.
 func TestInfoNeedsTheHeaderAlone(t *testing.T) {
 	b := small().Append(nil)
-	size := 88 + 8 + 32 + 16
+	size := 88 + 8 + 56 + 16
 	i, err := ft.DecodeInfo(b[:size])
 	if err != nil {
 		t.Fatal(err)
@@ -103,15 +105,16 @@ func TestInfoNeedsTheHeaderAlone(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	want := strings.Join([]string{
-		"5350434b010001009000000000000000",                           // magic, version, flags, header, tables
+		"5350434b02000100a800000000000000",                           // magic, version, flags, header, tables
 		"01000000020000000400000000000000",                           // logs, splits, operator, kind
 		"0100000000000000ff00000000000000",                           // range
 		"03000000000000000000000000000000",                           // generation, follows
 		"00100000000000000020000000000000",                           // position, end
 		"0100000000000000" + "7265616400000000",                      // mark, operator
 		"10000000000000002000000000000000",                           // log: trim, frontier
-		"0600000000000000" + "c62e0f5d00000000",                      // bytes, checksum
-		"cb660217cfced49b00000000cc4d768e",                           // checksums
+		"0600000000000000" + "c62e0f5d" + "01000000",                 // bytes, checksum, edge
+		"5000000000000000" + "6000000000000000" + "0600000000000000", // consumer: range, index
+		"cb660217cfced49b00000000036f495c",                           // checksums
 		"0200010000000000" + "0700000000000000" + "ffffffffffffffff", // split 2
 		"0500000000000000" + "3000000000000000" + "4000000000000000",
 		"0900000000000000" + strings.Repeat("00", 40), // split 9

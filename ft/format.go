@@ -8,7 +8,7 @@ import (
 // The layout of an encoded checkpoint, little-endian. A header, which can be read alone:
 //
 //	 0 magic "SPCK"             4
-//	 4 version 1                2
+//	 4 version 2                2
 //	 6 flags                    2   1: the end of the input is known
 //	 8 header                   4   bytes, all of it
 //	12 tables                   4
@@ -34,11 +34,16 @@ import (
 //	       image                8   bytes
 //	       CRC-32C of the image 4
 //	       kind 0 0 0           4
-//	   for each log:            32
+//	   for each log:            56
 //	       trim point           8
 //	       frontier             8
 //	       frames               8   bytes
 //	       CRC-32C of frames    4
+//	       edge                 2
+//	       0                    2
+//	       consumer: first hash 8
+//	       last hash            8
+//	       index                4
 //	       0                    4
 //	   CRC-32C of splits        4
 //	   CRC-32C of mark          4
@@ -56,13 +61,13 @@ import (
 //	40 promise                  8
 const (
 	magic   = "SPCK"
-	version = 1
+	version = 2
 
 	flagEnding = 1
 
 	fixedBytes = 88 // of the header before the operator
 	tableBytes = 56
-	logBytes   = 32
+	logBytes   = 56
 	tailBytes  = 16
 	splitBytes = 48
 

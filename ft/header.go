@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"math"
 
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
 )
@@ -176,14 +177,20 @@ func (h *header) parseTable(b []byte, i, at int) error {
 
 func (h *header) parseLog(b []byte, i, at int) error {
 	le := binary.LittleEndian
-	if !isZero(b[28:32]) {
-		return formatErrorf(at+28, "bytes of the header that must be zero are not")
+	if !isZero(b[30:32]) || !isZero(b[52:56]) {
+		return formatErrorf(at+30, "bytes of the header that must be zero are not")
+	}
+	name := LogName{
+		Edge: le.Uint16(b[28:]), Task: le.Uint32(b[48:]), Range: partition.Range{First: le.Uint64(b[32:]), Last: le.Uint64(b[40:])},
+	}
+	if !name.Range.Valid() {
+		return formatErrorf(at+32, "range %v of a consumer is not valid", name.Range)
 	}
 	if err := h.addSection(logSection, i, le.Uint64(b[16:]), le.Uint32(b[24:]), at+16); err != nil {
 		return err
 	}
 	h.info.Logs[i] = LogInfo{
-		Trim: wire.Time(le.Uint64(b)), Frontier: wire.Time(le.Uint64(b[8:])), Bytes: h.sections[len(h.sections)-1].bytes,
+		LogName: name, Trim: wire.Time(le.Uint64(b)), Frontier: wire.Time(le.Uint64(b[8:])), Bytes: h.sections[len(h.sections)-1].bytes,
 	}
 	return nil
 }

@@ -48,6 +48,7 @@ type TableInfo struct {
 
 // LogInfo is what a checkpoint says about the untrimmed part of a log.
 type LogInfo struct {
+	LogName
 	Trim, Frontier wire.Time
 	Bytes          int64
 }

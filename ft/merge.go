@@ -2,16 +2,21 @@ package ft
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
+	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
 )
 
 // Merge makes one checkpoint of those of an operator's tasks whose ranges tile whole, in ascending order. They must be bases at
-// one position, with nothing in their logs: who consumes them is there too. It is the inverse of Split.
+// one position, with logs of the same names. It is the inverse of Split.
 //
-// Tables are merged image by image, block by block. Splits are united. At most one of the pieces may have a mark, which is then
+// Tables are merged image by image, block by block; what is in logs of one name, in order of τ, and there of the pieces. Splits are united. At most one of the pieces may have a mark, which is then
 // the result's. The end of the input is known if all know it, and their latest is its.
 func Merge(pieces []*Checkpoint, whole partition.Range) (*Checkpoint, error) {
 	if len(pieces) == 0 {
@@ -37,6 +42,9 @@ func Merge(pieces []*Checkpoint, whole partition.Range) (*Checkpoint, error) {
 	if len(pieces) == 1 {
 		return &merged, nil
 	}
+	if err := merged.mergeLogs(pieces); err != nil {
+		return nil, fail("%w", err)
+	}
 	merged.Tables = make([][]byte, len(merged.Tables))
 	for t := range merged.Tables {
 		var err error
@@ -60,11 +68,6 @@ func (c *Checkpoint) checkMergeable() error {
 	if c.Kind != state.Base {
 		return fmt.Errorf("it is a %v, must be folded to a base", c.Kind)
 	}
-	for i, l := range c.Logs {
-		if len(l.Frames) > 0 {
-			return fmt.Errorf("its log %d has %d bytes of output, must be empty", i, len(l.Frames))
-		}
-	}
 	return nil
 }
 
@@ -77,6 +80,8 @@ func (c *Checkpoint) fits(to *Checkpoint) error {
 		return fmt.Errorf("it is at %v, must be at %v as those before", c.Position, to.Position)
 	case len(c.Tables) != len(to.Tables) || len(c.Logs) != len(to.Logs):
 		return fmt.Errorf("it has %d tables and %d logs, must have %d and %d as those before", len(c.Tables), len(c.Logs), len(to.Tables), len(to.Logs))
+	case !slices.Equal(c.logNames(), to.logNames()):
+		return fmt.Errorf("its logs are %v, must be %v as those before", c.logNames(), to.logNames())
 	case len(c.Mark) > 0 && len(to.Mark) > 0:
 		return fmt.Errorf("it has a mark of %d bytes, and one before it has another: what sinks have committed cannot be merged", len(c.Mark))
 	}
@@ -95,11 +100,85 @@ func (c *Checkpoint) join(p *Checkpoint) {
 	} else {
 		c.EndOf = 0
 	}
-	logs := make([]LogImage, len(c.Logs))
+}
+
+// logNames are the names of the logs, in order.
+func (c *Checkpoint) logNames() []LogName {
+	names := make([]LogName, len(c.Logs))
 	for i, l := range c.Logs {
-		logs[i] = LogImage{Trim: max(l.Trim, p.Logs[i].Trim), Frontier: min(l.Frontier, p.Logs[i].Frontier)}
+		names[i] = l.LogName
+	}
+	return names
+}
+
+// mergeLogs puts the logs of the pieces together, which have the same ones.
+func (c *Checkpoint) mergeLogs(pieces []*Checkpoint) error {
+	logs := make([]LogImage, len(c.Logs))
+	for i := range logs {
+		images := make([]LogImage, len(pieces))
+		for n, p := range pieces {
+			images[n] = p.Logs[i]
+		}
+		var err error
+		if logs[i], err = mergeLog(images); err != nil {
+			return fmt.Errorf("log %d: %w", i, err)
+		}
 	}
 	c.Logs = logs
+	return nil
+}
+
+// mergeLog puts images of logs of one name together: what is at or beyond all their trim points.
+func mergeLog(images []LogImage) (LogImage, error) {
+	merged, full := images[0], []LogImage(nil)
+	for _, l := range images {
+		merged.Trim, merged.Frontier = max(merged.Trim, l.Trim), min(merged.Frontier, l.Frontier)
+		if len(l.Frames) > 0 {
+			full = append(full, l)
+		}
+	}
+	merged.Frames = nil
+	switch len(full) {
+	case 0:
+		return merged, nil
+	case 1:
+		merged.Frames = full[0].Frames
+		return merged, nil
+	}
+	h, err := wire.ParseHeader(full[0].Frames, wire.Limits{})
+	if err != nil {
+		return merged, err
+	}
+	pool := slab.New(slab.Config{})
+	cfg := buffers.Config{Stream: h.Stream, PayloadSize: int(h.PayloadSize), Pool: pool, Owner: "merge"}
+	var logs []*buffers.Log
+	for _, l := range full {
+		log, err := buffers.New(cfg)
+		if err == nil {
+			logs = append(logs, log)
+			err = log.Load(l.Trim, l.Frontier, l.Frames)
+		}
+		if err != nil {
+			return merged, errors.Join(err, closeLogs(logs, pool))
+		}
+	}
+	whole, err := buffers.Merge(logs, cfg)
+	if err != nil {
+		return merged, errors.Join(err, closeLogs(logs, pool))
+	}
+	for f, e := range whole.Frames(merged.Trim) {
+		merged.Frames = append(merged.Frames, f.Data...)
+		err = errors.Join(err, e)
+	}
+	return merged, errors.Join(err, closeLogs(append(logs, whole), pool))
+}
+
+func closeLogs(logs []*buffers.Log, pool *slab.Pool) error {
+	var errs []error
+	for _, l := range logs {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(append(errs, pool.Close())...)
 }
 
 func mergeTable(pieces []*Checkpoint, t int) ([]byte, error) {
@@ -118,7 +197,7 @@ func mergeTable(pieces []*Checkpoint, t int) ([]byte, error) {
 // same hashes: pieces are cut where a range ends, and put together for each range. Where ranges stay as they are, so do the
 // checkpoints.
 //
-// Splits are all in the first of the results: what they depend on is for the caller to know, who spreads them anew. Marks of
+// Output is, as Split has it, in the first of the pieces of each checkpoint. Splits are all in the first of the results: what they depend on is for the caller to know, who spreads them anew. Marks of
 // sinks stay where ranges do; elsewhere Split and Merge refuse to cut them or to merge several.
 func Repartition(pieces []*Checkpoint, ranges []partition.Range) ([]*Checkpoint, error) {
 	if len(pieces) == 0 || len(ranges) == 0 {

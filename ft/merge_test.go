@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
+	"github.com/fullspate/spate/wire/slab"
 )
 
 // randomRanges cuts all hashes in a random number of ranges.
@@ -70,6 +72,77 @@ func TestRepartition(t *testing.T) {
 	}
 }
 
+// TestMergeLogs merges the output of tasks at one position: what is at or beyond all trim points, in order of τ, and there of
+// the pieces, whose own order stays.
+func TestMergeLogs(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	pool := slab.New(slab.Config{})
+	for round := range 200 {
+		n := 1 + r.IntN(4)
+		ranges := partition.Even(n)
+		name := ft.LogName{Edge: 2, Task: 3, Range: partition.Range{First: 1, Last: 2}}
+		pieces, trim := make([]*ft.Checkpoint, n), wire.Time(0)
+		type tuple struct {
+			at wire.Time
+			n  byte
+		}
+		var want []tuple
+		count := byte(0)
+		for i := range pieces {
+			l, err := buffers.New(buffers.Config{Stream: 4, FrameBytes: 256, Pool: pool})
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, own := wire.Time(1), wire.Time(r.IntN(20))
+			if err := l.Load(own, own, nil); err != nil {
+				t.Fatal(err)
+			}
+			for at = own + 1; r.IntN(30) > 0; at += wire.Time(r.IntN(3)) {
+				l.Append(at, 0, 1)[0] = count
+				want = append(want, tuple{at, count})
+				count++
+			}
+			l.Seal(1000)
+			image := ft.LogImage{LogName: name, Trim: own, Frontier: 1000}
+			for f, err := range l.Frames(own) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				image.Frames = append(image.Frames, f.Data...)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			trim = max(trim, own)
+			pieces[i] = &ft.Checkpoint{Operator: "o", Range: ranges[i], Position: 1000, Logs: []ft.LogImage{image}}
+		}
+		slices.SortStableFunc(want, func(a, b tuple) int { return int(a.at) - int(b.at) })
+		want = slices.DeleteFunc(want, func(x tuple) bool { return x.at < trim })
+		merged, err := ft.Merge(pieces, partition.Full())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := merged.Logs[0]
+		if l.LogName != name || l.Trim != trim || l.Frontier != 1000 {
+			t.Fatalf("round %d: log %+v", round, l)
+		}
+		var got []tuple
+		for rest := l.Frames; len(rest) > 0; rest = rest[wire.HeaderOf(rest).FrameSize():] {
+			for v := wire.View(rest[:wire.HeaderOf(rest).FrameSize()]); v.Valid(); v.Advance() {
+				if v.Time() >= trim { // frames are left out as a whole
+					got = append(got, tuple{v.Time(), v.Bytes()[0]})
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("round %d of %d logs:\ngot  %v\nwant %v", round, n, got, want)
+		}
+	}
+	if err := pool.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMerge(t *testing.T) {
 	two := partition.Even(2)
 	piece := func(i int) *ft.Checkpoint {
@@ -91,16 +164,15 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%+v, %v: the end of the input is not known to all", got, err)
 		}
 	}
-	full := ft.LogImage{Frames: []byte("frames")}
+	named := ft.LogImage{LogName: ft.LogName{Task: 1}}
 	for want, spoil := range map[string]func(a, b *ft.Checkpoint){
-		"of operator":       func(a, _ *ft.Checkpoint) { a.Operator = "other" },
-		"must be at":        func(_, b *ft.Checkpoint) { b.Position = 8 },
-		"tables and":        func(_, b *ft.Checkpoint) { b.Tables = [][]byte{nil} },
-		"committed":         func(a, _ *ft.Checkpoint) { a.Mark = []byte("mark") },
-		"must be empty":     func(a, b *ft.Checkpoint) { a.Logs, b.Logs = []ft.LogImage{full}, []ft.LogImage{{}} },
-		"6 bytes of output": func(a, b *ft.Checkpoint) { a.Logs, b.Logs = []ft.LogImage{{}}, []ft.LogImage{full} },
-		"must be folded":    func(_, b *ft.Checkpoint) { b.Kind, b.Follows = state.Delta, 1 },
-		"must begin right":  func(_, b *ft.Checkpoint) { b.Range.First++ },
+		"of operator":      func(a, _ *ft.Checkpoint) { a.Operator = "other" },
+		"must be at":       func(_, b *ft.Checkpoint) { b.Position = 8 },
+		"tables and":       func(_, b *ft.Checkpoint) { b.Tables = [][]byte{nil} },
+		"committed":        func(a, _ *ft.Checkpoint) { a.Mark = []byte("mark") },
+		"its logs are":     func(a, b *ft.Checkpoint) { a.Logs, b.Logs = []ft.LogImage{{}}, []ft.LogImage{named} },
+		"must be folded":   func(_, b *ft.Checkpoint) { b.Kind, b.Follows = state.Delta, 1 },
+		"must begin right": func(_, b *ft.Checkpoint) { b.Range.First++ },
 	} {
 		x, y := *piece(0), *piece(1)
 		y.Mark = []byte("mark")

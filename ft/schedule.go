@@ -101,6 +101,7 @@ type turn struct {
 	backOff time.Duration // after the last errors, 0 after success
 	wanted  bool          // asked for, or to be repeated
 	running bool
+	removed bool
 }
 
 // NewSchedule makes the schedule of the given tasks, which are known by their index from then on. The error says everything
@@ -120,7 +121,7 @@ func NewSchedule(cfg ScheduleConfig, members []Member) (*Schedule, error) {
 	return s, nil
 }
 
-// Add takes one more task into the schedule and returns its index. One that comes late is due at once, for the round that it
+// Add takes one more task into the schedule and returns its index: that of one that was removed, if there is one. One that comes late is due at once, for the round that it
 // finds.
 func (s *Schedule) Add(m Member) (i int, err error) {
 	if err := m.validate(); err != nil {
@@ -129,8 +130,23 @@ func (s *Schedule) Add(m Member) (i int, err error) {
 	share := (float64(m.Rank) + (float64(m.Index)+0.5)/float64(m.Count)) / float64(m.Ranks)
 	t := turn{offset: time.Duration(float64(s.cfg.Interval) * s.cfg.Spread * share)}
 	t.due = s.dueAfter(&t, -1)
+	for i := range s.members {
+		if s.members[i].removed {
+			s.members[i] = t
+			return i, nil
+		}
+	}
 	s.members = append(s.members, t)
 	return len(s.members) - 1, nil
+}
+
+// Remove takes a task out of the schedule. What is under way of it ends with that. Its index may be given to the next that is
+// added.
+func (s *Schedule) Remove(i int) {
+	if s.members[i].running {
+		s.running--
+	}
+	s.members[i] = turn{due: Never, open: Never, removed: true}
 }
 
 // dueAfter is the first moment after now at which a task is due.
@@ -158,7 +174,7 @@ func (s *Schedule) Next(now time.Duration) (i int, ok bool, until time.Duration)
 	best, at := -1, Never
 	for i := range s.members {
 		t := &s.members[i]
-		if r := t.ready(); !t.running && r < at {
+		if r := t.ready(); !t.running && !t.removed && r < at {
 			best, at = i, r
 		}
 	}

@@ -52,7 +52,7 @@ func (c *Checkpoint) Split(ranges []partition.Range) ([]*Checkpoint, error) {
 func withoutFrames(logs []LogImage) []LogImage {
 	empty := make([]LogImage, len(logs))
 	for i, l := range logs {
-		empty[i] = LogImage{Trim: l.Trim, Frontier: l.Frontier}
+		empty[i] = LogImage{LogName: l.LogName, Trim: l.Trim, Frontier: l.Frontier}
 	}
 	return empty
 }

@@ -93,6 +93,7 @@ type subject struct {
 	rebase  bool // the next must be complete by itself, whatever is kept
 	base    int  // bytes of the tables in the last that was complete by itself
 	whole   int  // so many more are to be that, too
+	moving
 }
 
 // running is a checkpoint under way.
@@ -147,17 +148,19 @@ func (k *Taker) Add(t *task.Task, m ft.Member, gen uint64) error {
 	if err != nil {
 		return fmt.Errorf("checkpoints of operator %q: %w", t.Operator(), err)
 	}
-	if i != len(k.tasks) {
-		panic(fmt.Sprintf("BUG: the schedule calls task %d of a loop %d", len(k.tasks), i))
+	s := &subject{Task: t, id: ft.TaskID{Operator: t.Operator(), Range: t.Range}, rank: m.Rank, gen: gen, durable: t.DurableAt()}
+	if i < len(k.tasks) {
+		k.tasks[i] = s // in the place of one that was removed
+		return nil
 	}
-	k.tasks = append(k.tasks, &subject{Task: t, id: ft.TaskID{Operator: t.Operator(), Range: t.Range}, rank: m.Rank, gen: gen, durable: t.DurableAt()})
+	k.tasks = append(k.tasks, s)
 	return nil
 }
 
 // Renew has a complete checkpoint taken soon of every task that match says, since what was kept of it may be lost.
 func (k *Taker) Renew(match func(ft.TaskID) bool) {
 	for i, s := range k.tasks {
-		if match(s.id) {
+		if !s.left && match(s.id) {
 			s.kept, s.again = 0, true
 			s.renewed++
 			k.sched.Ask(i)
@@ -177,7 +180,7 @@ func (k *Taker) Rest() bool {
 func (k *Taker) Resume(frozen func(*task.Task) bool) {
 	k.rests = false
 	for _, s := range k.tasks {
-		s.rebase = s.rebase || frozen(s.Task)
+		s.rebase = s.rebase || !s.left && frozen(s.Task)
 	}
 }
 
@@ -201,7 +204,7 @@ func (k *Taker) Done() bool {
 		return false
 	}
 	for _, s := range k.tasks {
-		if !k.over && (s.durable != wire.TimeMax || s.again) {
+		if !k.over && !s.left && (s.durable != wire.TimeMax || s.again) {
 			return false
 		}
 	}
@@ -240,7 +243,7 @@ func (k *Taker) Step(now time.Duration) (worked bool, until time.Duration, err e
 // letGo trims what is consumed. It says whether there was anything.
 func (k *Taker) letGo() (any bool) {
 	for _, s := range k.tasks {
-		if p := s.Position(); p > s.DurableAt() {
+		if p := s.Position(); !s.left && p > s.DurableAt() {
 			s.Durable(p)
 			any = true
 		}
@@ -252,7 +255,7 @@ func (k *Taker) letGo() (any bool) {
 func (k *Taker) begin(now time.Duration) error {
 	for i, s := range k.tasks {
 		switch {
-		case s.durable == wire.TimeMax:
+		case s.rests() || s.durable == wire.TimeMax:
 		case s.Position() == wire.TimeMax && k.cfg.EndsAlone:
 			s.durable = wire.TimeMax
 			s.Durable(wire.TimeMax)
@@ -262,13 +265,15 @@ func (k *Taker) begin(now time.Duration) error {
 			k.ask(i)
 		}
 	}
-	i, ok, _ := k.sched.Next(now)
+	i, ok := k.cut()
 	if !ok {
-		return nil
+		if i, ok, _ = k.sched.Next(now); !ok {
+			return nil
+		}
 	}
 	s := k.tasks[i]
 	k.sched.Began(i, now)
-	if s.Position() == s.durable && s.gen > 0 && !s.again {
+	if s.rests() || s.Position() == s.durable && s.gen > 0 && !s.again {
 		k.sched.Ended(i, now, nil) // nothing has changed, or nothing that would have to be kept
 		return nil
 	}
@@ -282,6 +287,7 @@ func (k *Taker) begin(now time.Duration) error {
 		return fmt.Errorf("checkpoint of operator %q, task %d: %w", s.Operator(), s.Index, err)
 	}
 	s.gen++
+	s.frozen(s.Position())
 	k.run = &running{index: i, freeze: f, next: now, renewed: s.renewed, kept: Kept{Task: s.id, Generation: s.gen, Follows: follows, Position: s.Position()}}
 	s.again, s.rebase = false, false
 	if k.cfg.Backlog > 0 {
@@ -300,7 +306,7 @@ func (k *Taker) ask(i int) {
 		return
 	}
 	for j, s := range k.tasks {
-		if s.rank < k.tasks[i].rank {
+		if !s.left && s.rank < k.tasks[i].rank {
 			k.sched.Ask(j)
 		}
 	}
@@ -380,6 +386,11 @@ func (k *Taker) hear(now time.Duration) bool {
 		o.err = errRenewed
 	}
 	k.sched.Ended(r.index, now, o.err)
+	if s.left {
+		r.freeze.Abort()
+		k.sched.Remove(r.index)
+		return false
+	}
 	if o.err != nil {
 		r.freeze.Abort()          // what it would have held is in no later one
 		s.kept, s.again = 0, true // though nothing may change any more

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/graph"
@@ -25,6 +26,11 @@ type Config struct {
 	SpillDir   string
 	// TrimOnAck lets consumption trim logs; otherwise they keep what checkpoints have not covered.
 	TrimOnAck bool
+	// MuteLogBytes is the capacity of the logs that lead to a mute task, or from one: nobody reads these for a while. 0 for
+	// LogBytes.
+	MuteLogBytes int64
+	// Shape says which tasks there are; nil for those of the plan.
+	Shape Shape
 	// Feed, if set, stands between a log and the channel that reads it.
 	Feed func(Link, *buffers.Cursor) task.Feed
 
@@ -47,9 +53,11 @@ type Task struct {
 	*task.Task
 	Unit   int
 	Index  int
-	Number uint32 // over all tasks of the plan
+	Part          // its range, and what there is of it
+	Number uint32 // that no other task has
+	Life   uint64 // changes when it is somewhere else: then its consumers need a new channel from it
 	Logs   []Edge // in the order of the task's own logs
-	first  uint32 // number of its first outgoing channel
+	outs   []*outgoing
 }
 
 // Local says whether the task is in this process.
@@ -66,9 +74,11 @@ type Edge struct {
 // Deployment is all tasks of a plan, connected.
 type Deployment struct {
 	Plan  *graph.Plan
-	Units [][]*Task // by unit and index
+	Units [][]*Task // by unit and index; those that are Gone are no tasks
 	cfg   Config
 	ages  *task.Ages
+	edges int          // bits of a channel's number for the edge
+	shape sync.RWMutex // held for writing while Units change, so that Build may read them
 }
 
 // New makes and connects the tasks of a plan. On an error nothing is left behind.
@@ -96,8 +106,11 @@ func (d *Deployment) ConnectAll() (err error) {
 // Make makes the tasks of a plan and their logs, so that they can be restored before they are connected with ConnectAll. On
 // an error nothing is left behind.
 func Make(plan *graph.Plan, cfg Config) (*Deployment, error) {
-	d := &Deployment{Plan: plan, cfg: cfg, ages: task.NewAges(cfg.Clock)}
-	d.number()
+	d := &Deployment{Plan: plan, cfg: cfg, ages: task.NewAges(cfg.Clock), edges: plan.EdgeBits()}
+	if cfg.Shape == nil {
+		cfg.Shape = ShapeOf(plan)
+	}
+	d.Reshape(cfg.Shape)
 	d.addSources()
 	for _, tasks := range d.Units {
 		for _, t := range tasks {
@@ -119,22 +132,6 @@ func Make(plan *graph.Plan, cfg Config) (*Deployment, error) {
 	return d, nil
 }
 
-// number gives every task and every channel of the plan its number.
-func (d *Deployment) number() {
-	task, channel := uint32(0), uint32(0)
-	for u, unit := range d.Plan.Units {
-		out := uint32(0) // channels of each of the unit's tasks
-		d.outputs(u, func(e edge) { out += uint32(d.Plan.Units[e.unit].Tasks) })
-		tasks := make([]*Task, unit.Tasks)
-		for i := range tasks {
-			tasks[i] = &Task{Unit: u, Index: i, Number: task, first: channel}
-			task++
-			channel += out
-		}
-		d.Units = append(d.Units, tasks)
-	}
-}
-
 // addSources lets the ages know which source task reads what, in whatever process it is.
 func (d *Deployment) addSources() {
 	for _, u := range d.Plan.Units {
@@ -146,17 +143,23 @@ func (d *Deployment) addSources() {
 	}
 }
 
-func (d *Deployment) local(t *Task) bool { return d.cfg.Local == nil || d.cfg.Local(t.Unit, t.Index) }
+func (d *Deployment) local(t *Task) bool {
+	return !t.Gone && (d.cfg.Local == nil || d.cfg.Local(t.Unit, t.Index))
+}
 
 // fill makes the task itself, without logs and channels.
 func (d *Deployment) fill(t *Task, heir bool) (err error) {
 	u := d.Plan.Units[t.Unit]
+	nth, of := d.order(t)
 	cfg := task.Config{
-		Index: t.Index, Of: u.Tasks, Range: u.Ranges[t.Index], Heir: heir,
+		Index: t.Index, Nth: nth, Of: of, Range: t.Keys, Heir: heir,
 		Specs: u.Specs(), Pool: d.cfg.Pool, Clock: d.cfg.Clock, Ages: d.ages,
 	}
 	if host := u.Host(); host.Kind == task.Source {
-		cfg.Splits = graph.Spread(host.Reading.Splits, u.Tasks)[t.Index]
+		if t.Mute {
+			cfg.Ages = nil // who reads the splits now notes how far it is
+		}
+		cfg.Splits = graph.Spread(host.Reading.Splits, of)[nth]
 	}
 	if t.Task, err = task.New(cfg); err != nil {
 		return err
@@ -169,11 +172,14 @@ func (d *Deployment) fill(t *Task, heir bool) (err error) {
 	return nil
 }
 
-// Build makes a task anew, to take the place of one that is gone: without state and channels, and with empty logs. Any
-// goroutine may call it; the deployment knows nothing of the task before Install.
+// Build makes a task anew, to take the place of one that is gone, or one that nobody has had: without state and channels, and
+// with empty logs. Any goroutine may call it; the deployment knows nothing of the task before Install.
 func (d *Deployment) Build(unit, index int) (*Task, error) {
-	old := d.Units[unit][index]
-	t := &Task{Unit: unit, Index: index, Number: old.Number, first: old.first}
+	d.shape.RLock()
+	defer d.shape.RUnlock()
+	place := *d.Units[unit][index]
+	t := &place
+	t.Logs, t.outs = nil, nil
 	if err := d.fill(t, true); err != nil {
 		return nil, err
 	}
@@ -191,18 +197,28 @@ func (d *Deployment) Build(unit, index int) (*Task, error) {
 
 // Install puts a task that was built in its place.
 func (d *Deployment) Install(t *Task) {
-	old := d.Units[t.Unit][t.Index]
+	d.shape.Lock()
+	defer d.shape.Unlock()
 	d.Units[t.Unit][t.Index] = t
-	d.Tasks(func(up *Task) {
-		for i := range up.Logs {
-			if up.Logs[i].To == old {
-				up.Logs[i].To = t
-			}
+	d.Tasks(func(up *Task) { d.relink(up) }) // its own, too: of others that were installed since it was built
+}
+
+// relink has a task's logs lead to the tasks that are in their places now.
+func (d *Deployment) relink(t *Task) {
+	for _, o := range t.outs {
+		for i := range o.logs {
+			to := o.logs[i].To
+			o.logs[i].To = d.Units[to.Unit][to.Index]
 		}
-	})
-	for i := range t.Logs { // what was installed since it was built
-		to := t.Logs[i].To
-		t.Logs[i].To = d.Units[to.Unit][to.Index]
+	}
+	t.list()
+}
+
+// list has Logs list the logs of all edges.
+func (t *Task) list() {
+	t.Logs = t.Logs[:0]
+	for _, o := range t.outs {
+		t.Logs = append(t.Logs, o.logs...)
 	}
 }
 
@@ -232,48 +248,53 @@ func (d *Deployment) makeEdges(t *Task) error {
 	return err
 }
 
-// outputs calls fn for each edge that leads from tasks of a unit to those of another, in order; from and channel are not set.
+// outputs calls fn for each edge that leads from tasks of a unit to those of another, in order; from is not set.
 func (d *Deployment) outputs(unit int, fn func(edge)) {
+	n := 0
 	for m, member := range d.Plan.Units[unit].Members {
 		for o, out := range member.Op.Outs {
 			for _, c := range d.Plan.Graph.Consumers(member.Op, o) {
 				if to, at := d.Plan.Where(c.Op); at == 0 { // else it is fused
-					fn(edge{member: m, out: o, decl: out, to: c, unit: to})
+					fn(edge{member: m, out: o, decl: out, to: c, unit: to, number: n})
+					n++
 				}
 			}
 		}
 	}
 }
 
-// edgesOf calls fn for each edge that leads from a task, in the order of its channels' numbers.
+// edgesOf calls fn for each edge that leads from a task.
 func (d *Deployment) edgesOf(t *Task, fn func(edge)) {
-	channel := t.first
 	d.outputs(t.Unit, func(e edge) {
-		e.from, e.channel = t, channel
-		channel += uint32(len(d.Units[e.unit]))
+		e.from = t
 		fn(e)
 	})
 }
 
-// Inbound are the channels that lead to a task.
+// Inbound are the channels that lead to a task, those from mute tasks included.
 func (d *Deployment) Inbound(t *Task) (list []Link) {
-	for _, tasks := range d.Units {
-		for _, up := range tasks {
-			d.edgesOf(up, func(e edge) {
-				if e.unit == t.Unit {
-					list = append(list, d.link(e, t.Index))
+	for u := range d.Units {
+		d.outputs(u, func(e edge) {
+			if e.unit != t.Unit {
+				return
+			}
+			for _, up := range d.Units[u] {
+				if e.from = up; !up.Gone {
+					list = append(list, d.link(e, t))
 				}
-			})
-		}
+			}
+		})
 	}
 	return list
 }
 
-// Outbound are the channels that lead from a task, in the order of its logs.
+// Outbound are the channels that lead from a task, those to mute tasks included.
 func (d *Deployment) Outbound(t *Task) (list []Link) {
 	d.edgesOf(t, func(e edge) {
-		for i := range d.Units[e.unit] {
-			list = append(list, d.link(e, i))
+		for _, to := range d.Units[e.unit] {
+			if !to.Gone {
+				list = append(list, d.link(e, to))
+			}
 		}
 	})
 	return list
@@ -294,9 +315,9 @@ func (t *Task) Log(channel uint32) *buffers.Log {
 
 // offer tells of the logs of an edge that lead to other processes.
 func (d *Deployment) offer(e edge) {
-	for i, consumer := range d.Units[e.unit] {
-		if !d.local(consumer) {
-			link := d.link(e, i)
+	for _, consumer := range d.Units[e.unit] {
+		if !consumer.Gone && !d.local(consumer) {
+			link := d.link(e, consumer)
 			d.cfg.Out(link, e.from.Log(link.Channel))
 		}
 	}
@@ -308,60 +329,103 @@ type edge struct {
 	member, out int
 	decl        task.Out
 	to          graph.Consumer
-	unit        int    // of the consumer
-	channel     uint32 // to its first task
+	unit        int // of the consumer
+	number      int // among the edges of the unit that it leads from
 }
 
-// link is the channel to the i-th task of the consumer.
-func (d *Deployment) link(e edge, i int) Link {
-	return Link{From: e.from, To: d.Units[e.unit][i], Port: e.to.Port, Channel: e.channel + uint32(i)}
+// outgoing is an edge of a task of this process, with its logs.
+type outgoing struct {
+	edge
+	at   int // among the edges of the output
+	logs []Edge
+}
+
+// link is the channel to a task of the consumer.
+func (d *Deployment) link(e edge, to *Task) Link {
+	return Link{From: e.from, To: to, Port: e.to.Port, Channel: d.channel(e, to)}
+}
+
+// channel is the number of a channel, which depends on its two ends alone: whoever comes later, or has gone, changes nothing
+// about the others.
+func (d *Deployment) channel(e edge, to *Task) uint32 {
+	n := uint32(e.from.Unit)<<d.edges | uint32(e.number)
+	return (n<<graph.IndexBits|uint32(e.from.Index))<<graph.IndexBits | uint32(to.Index)
 }
 
 // receive connects the local tasks that an edge of a task in another process leads to.
 func (d *Deployment) receive(e edge) {
-	for i, to := range d.Units[e.unit] {
+	for _, to := range d.Units[e.unit] {
 		if d.local(to) {
-			link := d.link(e, i)
+			link := d.link(e, to)
 			to.Connect(d.ChannelOf(link, d.cfg.In(link, d.Port(link)), 0))
 		}
 	}
 }
 
 // overrun is the hard bound of a log, which a step may reach that begins when the log is all but full.
-func (d *Deployment) overrun() int64 {
+func (d *Deployment) overrun(from, to *Task) int64 {
 	if d.cfg.StepBytes == 0 {
 		return 0
 	}
-	return d.cfg.StepBytes + d.cfg.LogBytes
+	return d.cfg.StepBytes + d.capacity(from, to)
 }
 
+// makeLogs makes an edge of a task of this process, with a log for each consumer that is there.
 func (d *Deployment) makeLogs(e edge) error {
-	t, to := e.from, d.Units[e.unit]
-	var logs []*buffers.Log
-	for i, consumer := range to {
-		l, err := buffers.New(buffers.Config{
-			Stream: e.decl.Stream, PayloadSize: e.decl.PayloadSize, FrameBytes: d.cfg.FrameBytes,
-			CapacityBytes: d.cfg.LogBytes, OverrunBytes: d.overrun(), Pool: d.cfg.Pool, Owner: t.Operator() + "." + e.decl.Name,
-			TrimOnAck: d.cfg.TrimOnAck, SpillDir: d.cfg.SpillDir,
-		})
-		if err != nil {
-			return fmt.Errorf("log of %s.%s: %w", t.Operator(), e.decl.Name, err)
+	in := e.to.Op.Inputs[e.to.Port]
+	o := &outgoing{edge: e, at: e.from.AddEdge(e.member, e.out, e.to.Op.ID, in.HashFixed, in.HashBytes)}
+	e.from.outs = append(e.from.outs, o)
+	for _, to := range d.Units[e.unit] {
+		if to.Gone {
+			continue
 		}
-		logs = append(logs, l)
-		link := d.link(e, i)
-		t.Logs = append(t.Logs, Edge{l, consumer, link.Port, link.Channel})
+		if _, err := d.addLog(o, to); err != nil {
+			return err
+		}
 	}
-	routes := make([]partition.Route, len(to))
-	for i, r := range d.Plan.Units[e.unit].Ranges {
-		routes[i] = partition.Route{Range: r, Target: uint16(i)}
+	e.from.list()
+	return d.route(o)
+}
+
+// addLog makes the log of one more consumer of an edge.
+func (d *Deployment) addLog(o *outgoing, to *Task) (*buffers.Log, error) {
+	t := o.from
+	l, err := buffers.New(buffers.Config{
+		Stream: o.decl.Stream, PayloadSize: o.decl.PayloadSize, FrameBytes: d.cfg.FrameBytes,
+		CapacityBytes: d.capacity(t, to), OverrunBytes: d.overrun(t, to), Pool: d.cfg.Pool, Owner: t.Operator() + "." + o.decl.Name,
+		TrimOnAck: d.cfg.TrimOnAck, SpillDir: d.cfg.SpillDir,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("log of %s.%s: %w", t.Operator(), o.decl.Name, err)
+	}
+	link := d.link(o.edge, to)
+	o.logs = append(o.logs, Edge{l, to, link.Port, link.Channel})
+	return l, nil
+}
+
+// capacity is that of the log from one task to another.
+func (d *Deployment) capacity(from, to *Task) int64 {
+	if (from.Mute || to.Mute) && d.cfg.MuteLogBytes > 0 {
+		return d.cfg.MuteLogBytes
+	}
+	return d.cfg.LogBytes
+}
+
+// route has the tuples of an edge go to the logs that there are: to those of mute consumers besides the others.
+func (d *Deployment) route(o *outgoing) error {
+	routes, logs, consumers := make([]partition.Route, len(o.logs)), make([]*buffers.Log, len(o.logs)), make([]task.Consumer, len(o.logs))
+	for i, e := range o.logs {
+		routes[i] = partition.Route{Range: e.To.Keys, Target: uint16(i)}
+		if e.To.Mute {
+			routes[i].Gen = 1
+		}
+		logs[i], consumers[i] = e.Log, task.Consumer{Index: e.To.Index, Range: e.To.Keys}
 	}
 	table, err := partition.NewTable(1, routes)
 	if err != nil {
 		return err
 	}
-	in := e.to.Op.Inputs[e.to.Port]
-	at := t.AddEdge(e.member, e.out, e.to.Op.ID, in.HashFixed, in.HashBytes)
-	t.Route(e.member, e.out, at, table, logs)
+	o.from.Route(o.member, o.out, o.at, table, logs, consumers)
 	return nil
 }
 
@@ -410,18 +474,19 @@ func (d *Deployment) Channel(link Link, l *buffers.Log, from wire.Time) (*task.C
 
 // ChannelOf makes the receiving end of a channel whose frames come from feed, from a time on.
 func (d *Deployment) ChannelOf(link Link, feed task.Feed, from wire.Time) *task.Channel {
-	return task.NewChannel(d.ChannelID(link), d.Port(link).PayloadSize, feed, from, wire.TimeMax)
+	ch := task.NewChannel(d.ChannelID(link), d.Port(link).PayloadSize, feed, from, wire.TimeMax)
+	ch.Sender = link.From.Sender()
+	return ch
 }
 
 // ChannelID names a channel within its consumer.
 func (d *Deployment) ChannelID(link Link) task.ChannelID {
-	return task.ChannelID{Port: link.Port, Up: d.Plan.Units[link.From.Unit].Ranges[link.From.Index].First}
+	return task.ChannelID{Port: link.Port, Up: link.From.Keys.First}
 }
 
 // ID names a task as stores of checkpoints do.
 func (d *Deployment) ID(t *Task) ft.TaskID {
-	u := d.Plan.Units[t.Unit]
-	return ft.TaskID{Operator: u.Host().ID, Range: u.Ranges[t.Index]}
+	return ft.TaskID{Operator: d.Plan.Units[t.Unit].Host().ID, Range: t.Keys}
 }
 
 // Tasks calls fn for every task of this process, producers before consumers.
@@ -440,11 +505,16 @@ func (d *Deployment) Member(t *Task) ft.Member {
 	ranks := d.Plan.Ranks()
 	m := ft.Member{Rank: ranks[t.Unit], Ranks: slices.Max(ranks) + 1}
 	for u, tasks := range d.Units {
-		if ranks[u] == m.Rank {
-			if u == t.Unit {
-				m.Index = m.Count + t.Index
+		if ranks[u] != m.Rank {
+			continue
+		}
+		for i, other := range tasks {
+			if u == t.Unit && i == t.Index {
+				m.Index = m.Count
 			}
-			m.Count += len(tasks)
+			if !other.Gone {
+				m.Count++
+			}
 		}
 	}
 	return m

@@ -110,7 +110,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// Numbers are the same whatever is local, and no two channels have the same.
+// No two channels have the same number.
 func TestNumbers(t *testing.T) {
 	pool := slab.New(slab.Config{})
 	plan, err := graph.NewPlan(counting(10, (&lines{}).open).Untyped(), graph.PlanConfig{Default: 3})
@@ -129,13 +129,8 @@ func TestNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ch := range uint32(len(seen)) {
-		if seen[ch] == "" {
-			t.Errorf("no channel has the number %d", ch)
-		}
-	}
-	if got := d.Units[2][0].Number; got != 5 {
-		t.Errorf("the sink is task %d, want 5", got)
+	if len(seen) != 2*3+3 { // two splits are read by no more than two tasks
+		t.Errorf("%d channels, want 9", len(seen))
 	}
 	if err := errors.Join(d.Close(), pool.Close()); err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/fullspate/spate/engine/task"
@@ -52,8 +53,9 @@ type PlanConfig struct {
 
 // What a plan may have at most. A channel takes some 2 KiB before anything is in it.
 const (
-	TasksMax    = 1024    // of an operator
-	ChannelsMax = 1 << 17 // in all
+	IndexBits   = 10
+	TasksMax    = 1 << IndexBits // of an operator
+	ChannelsMax = 1 << 17        // in all
 )
 
 // NewPlan decides on units and parallelism. A stateless operator that is the only consumer of its input is fused into its
@@ -88,7 +90,30 @@ func (p *Plan) checkSize() error {
 	if channels := p.Channels(); channels > ChannelsMax {
 		return fmt.Errorf("%q would have %d channels between tasks, want at most %d: lower the parallelism of operators that feed each other", p.Graph.Name, channels, ChannelsMax)
 	}
+	if have, room := bits.Len(uint(len(p.Units)-1))+p.EdgeBits(), 32-2*IndexBits; have > room {
+		return fmt.Errorf("%q has too many operators or streams for the numbers of channels: %d operators that are not fused, and up to %d streams out of one of them, take %d bits of %d",
+			p.Graph.Name, len(p.Units), 1<<p.EdgeBits(), have, room)
+	}
 	return nil
+}
+
+// EdgeBits is how many bits the number of an edge takes among those that lead out of one unit.
+func (p *Plan) EdgeBits() int {
+	most := 0
+	for _, u := range p.Units {
+		n := 0
+		for _, m := range u.Members {
+			for o := range m.Op.Outs {
+				for _, c := range p.Graph.Consumers(m.Op, o) {
+					if _, at := p.Where(c.Op); at == 0 {
+						n++
+					}
+				}
+			}
+		}
+		most = max(most, n)
+	}
+	return bits.Len(uint(max(most-1, 0)))
 }
 
 // Channels is how many channels there are between tasks.

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,21 @@ func (l *Loop) Add(t *task.Task) {
 	l.tasks = append(l.tasks, e)
 	l.measures = append(l.measures, task.Measure{})
 	l.left++
+}
+
+// Remove takes a task from the loop. It must be called by the goroutine that steps the loop.
+func (l *Loop) Remove(t *task.Task) {
+	i := slices.IndexFunc(l.tasks, func(e *entry) bool { return e.Task == t })
+	if i < 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.tasks[i].done {
+		l.left--
+	}
+	l.tasks = slices.Delete(l.tasks, i, i+1)
+	l.measures = slices.Delete(l.measures, i, i+1)
 }
 
 // Turn is what a step of a loop came to.

@@ -9,14 +9,16 @@ import (
 	"github.com/fullspate/spate/ft"
 )
 
-// Place names a task by its place in the plan.
+// Place names a task by its unit and its index there.
 type Place struct{ Unit, Index int }
 
-// Places are all tasks of a job, in the plan's order: producers before consumers.
+// Places are all tasks of a job, units in the plan's order: producers before consumers.
 func Places(order *control.Deploy) (list []Place) {
 	for u, slots := range order.Place {
-		for i := range slots {
-			list = append(list, Place{u, i})
+		for i, slot := range slots {
+			if slot != control.Nowhere {
+				list = append(list, Place{u, i})
+			}
 		}
 	}
 	return list
@@ -25,6 +27,41 @@ func Places(order *control.Deploy) (list []Place) {
 // Slot is where an order has a task.
 func Slot(order *control.Deploy, p Place) control.Slot {
 	return order.Slots[order.Place[p.Unit][p.Index]]
+}
+
+// has says whether there is a task of that place in an order.
+func has(order *control.Deploy, p Place) bool {
+	return p.Unit < len(order.Place) && p.Index < len(order.Place[p.Unit]) && order.Place[p.Unit][p.Index] != control.Nowhere
+}
+
+// Mute says whether a task is one of the new ones of a reassignment, and of which.
+func Mute(order *control.Deploy, p Place) (*control.Reassignment, bool) {
+	for i := range order.Reassign {
+		if r := &order.Reassign[i]; r.Unit == p.Unit && slices.Contains(r.New, p.Index) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// Namesake says whether a mute task has the range of a task that it is to take over from, whose name in all stores it bears:
+// it keeps no checkpoints before it speaks.
+func Namesake(order *control.Deploy, p Place) bool {
+	r, mute := Mute(order, p)
+	return mute && slices.ContainsFunc(r.Old, func(i int) bool { return order.Ranges[p.Unit][i] == order.Ranges[p.Unit][p.Index] })
+}
+
+// Shape is what tasks there are by an order.
+func Shape(order *control.Deploy) deploy.Shape {
+	s := make(deploy.Shape, len(order.Place))
+	for u, slots := range order.Place {
+		for i := range slots {
+			p := Place{u, i}
+			_, mute := Mute(order, p)
+			s[u] = append(s[u], deploy.Part{Keys: order.Ranges[u][i], Gone: !has(order, p), Mute: mute})
+		}
+	}
+	return s
 }
 
 // Hosts are the workers of an order that are not gone.
@@ -37,43 +74,61 @@ func Hosts(order *control.Deploy) (list []control.Host) {
 	return list
 }
 
-// Changes is what an order changes for the worker with index self, which has followed the order before and has the tasks that
-// own says: moved are tasks whose place is another than before, here those that are to be brought back on this worker.
-func Changes(before, after *control.Deploy, self int, own func(Place) bool) (moved, here []Place) {
-	for _, p := range Places(after) {
-		slot := Slot(after, p)
-		switch {
-		case slot.Worker == self && !own(p):
-			here = append(here, p)
-		case Slot(before, p) != slot:
-			moved = append(moved, p)
-		}
-	}
-	return moved, here
+// Changes is what an order changes for a worker that has followed another one before.
+type Changes struct {
+	Order *control.Deploy
+	Going []Place // tasks that it has and that are to be nowhere
+	Here  []Place // that are to be brought back on it, or made of those that they take over from
+	moved []Place // that come back elsewhere than they were
+	come  []Place // that there were not before
+	spoke []Place // that were mute
+	left  bool    // there were some that there are not any more
 }
 
-// Follow leads channels as Changes says.
-func Follow(d *deploy.Deployment, s Site, moved, here []Place) error {
-	for _, p := range moved {
-		if err := Lead(d, s, d.Units[p.Unit][p.Index]); err != nil {
-			return err
+// shape says whether there are others than before.
+func (c *Changes) shape() bool { return c.left || len(c.come) > 0 }
+
+// Compare finds what an order changes for the worker with index self, which has the tasks that own says.
+func Compare(before, after *control.Deploy, self int, own func(Place) bool) Changes {
+	c := Changes{Order: after}
+	for _, p := range Places(before) {
+		if !has(after, p) {
+			c.left = true
+			if own(p) {
+				c.Going = append(c.Going, p)
+			}
 		}
 	}
-	for _, p := range here {
-		Expect(d, s, d.Units[p.Unit][p.Index])
+	for _, p := range Places(after) {
+		r, mute := Mute(after, p)
+		if Slot(after, p).Worker == self && !own(p) && (!mute || r.Phase == control.Restoring) {
+			c.Here = append(c.Here, p)
+		}
+		if !has(before, p) {
+			c.come = append(c.come, p)
+			continue
+		}
+		if Slot(before, p) != Slot(after, p) {
+			c.moved = append(c.moved, p)
+		}
+		if _, before := Mute(before, p); before && !mute {
+			c.spoke = append(c.spoke, p)
+		}
 	}
-	return nil
+	return c
 }
 
 // Backups is who keeps the checkpoints of whose tasks.
 type Backups struct {
 	Owners  map[ft.TaskID]uint64         // the incarnation that runs each task, and alone may put its checkpoints
+	Readers map[ft.TaskID][]uint64       // the incarnations with tasks that are to take over from it
 	Holders map[ft.TaskID][]control.Host // best first
 }
 
-// Assign decides about the backups of an order: everybody who follows the order comes to the same result.
+// Assign decides about the backups of an order: everybody who follows the order comes to the same result. The deployment has
+// the order's shape.
 func Assign(d *deploy.Deployment, order *control.Deploy) Backups {
-	b := Backups{Owners: map[ft.TaskID]uint64{}, Holders: map[ft.TaskID][]control.Host{}}
+	b := Backups{Owners: map[ft.TaskID]uint64{}, Readers: map[ft.TaskID][]uint64{}, Holders: map[ft.TaskID][]control.Host{}}
 	byName, names := map[string]control.Host{}, []string{}
 	for _, h := range Hosts(order) {
 		byName[h.Worker] = h
@@ -81,7 +136,17 @@ func Assign(d *deploy.Deployment, order *control.Deploy) Backups {
 	}
 	replicas := max(order.Spec.Config.Replicas, 1)
 	for _, p := range Places(order) {
-		id, host := d.ID(d.Units[p.Unit][p.Index]), order.Workers[Slot(order, p).Worker]
+		host := order.Workers[Slot(order, p).Worker]
+		if r, mute := Mute(order, p); mute {
+			for _, i := range r.Old {
+				old := d.ID(d.Units[p.Unit][i])
+				b.Readers[old] = append(b.Readers[old], host.Incarnation)
+			}
+		}
+		if Namesake(order, p) {
+			continue
+		}
+		id := d.ID(d.Units[p.Unit][p.Index])
 		b.Owners[id] = host.Incarnation
 		own := host.Worker
 		if mutant.Active == mutant.OwnHolder {

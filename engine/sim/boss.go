@@ -30,7 +30,7 @@ func (b *boss) first(c *crew) *control.Deploy {
 		for i := range slots {
 			slots[i] = c.rand.IntN(c.nature.workers)
 		}
-		o.Place = append(o.Place, slots)
+		o.Place, o.Ranges = append(o.Place, slots), append(o.Ranges, u.Ranges)
 	}
 	b.give(o)
 	return o

@@ -54,9 +54,9 @@ func (m *member) busy() bool { return m.back != nil && m.back.step >= Installed 
 // carryOn changes what is different by an order.
 func (m *member) carryOn(before, order *control.Deploy) error {
 	m.c.mix(uint64(m.index), order.Epoch)
-	moved, here := rewire.Changes(before, order, m.index, func(p rewirePlace) bool { return m.own[p] })
+	changes := rewire.Compare(before, order, m.index, func(p rewirePlace) bool { return m.own[p] })
 	m.lose(order.Gone)
-	if err := rewire.Follow(m.dep, m, moved, here); err != nil {
+	if _, err := rewire.Follow(m.dep, m, changes); err != nil {
 		return m.c.guard.failed(m, err)
 	}
 	m.assignBackups()
@@ -66,7 +66,7 @@ func (m *member) carryOn(before, order *control.Deploy) error {
 			return err
 		}
 	}
-	m.back = &comeback{m: m, tasks: here, step: Ordered}
+	m.back = &comeback{m: m, tasks: changes.Here, step: Ordered}
 	m.next(m.back.ask)
 	return m.c.reached(m, Ordered)
 }

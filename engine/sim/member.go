@@ -67,14 +67,14 @@ func (c *crew) born(i int, order *control.Deploy) (*member, error) {
 	}
 	c.members[i] = m
 	for _, p := range rewire.Places(order) {
-		c.tasks[ft.TaskID{Operator: c.plan.Units[p.Unit].Host().ID, Range: c.plan.Units[p.Unit].Ranges[p.Index]}] = p
+		c.tasks[ft.TaskID{Operator: c.plan.Units[p.Unit].Host().ID, Range: order.Ranges[p.Unit][p.Index]}] = p
 		m.own[p] = !order.Recovers && rewire.Slot(order, p).Worker == i
 	}
 	var err error
 	m.dep, err = deploy.New(c.plan, deploy.Config{
 		Pool: c.pool, Clock: task.Clock{Pace: c.nature.pace}, LogBytes: int64(c.nature.logBytes), FrameBytes: c.nature.frameBytes,
-		Local: func(unit, index int) bool { return m.own[rewirePlace{Unit: unit, Index: index}] },
-		Out:   func(l deploy.Link, log *buffers.Log) { m.Link(l.From, l.To).Send(l.Channel, l.From.Number, log) },
+		Shape: rewire.Shape(order), Local: func(unit, index int) bool { return m.own[rewirePlace{Unit: unit, Index: index}] },
+		Out: func(l deploy.Link, log *buffers.Log) { m.Link(l.From, l.To).Send(l.Channel, l.From.Number, log) },
 		In: func(l deploy.Link, port task.Port) task.Feed {
 			return m.Link(l.To, l.From).Receive(l.Channel, l.From.Number, wirelink.ChannelSpec{Stream: port.Stream, PayloadSize: port.PayloadSize})
 		},
@@ -143,6 +143,13 @@ func (m *member) On(_ *deploy.Task, fn func()) { fn() }
 
 // Link implements rewire.Site.
 func (m *member) Link(_, far *deploy.Task) *wirelink.Link { return m.to(m.workerOf(far)).link }
+
+// Withdraw implements rewire.Site.
+func (m *member) Withdraw(_ *deploy.Task, channel uint32) {
+	for _, e := range m.links {
+		e.link.Withdraw(channel)
+	}
+}
 
 // workerOf is the worker that a task is on by the newest order.
 func (m *member) workerOf(t *deploy.Task) int {

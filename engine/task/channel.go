@@ -3,6 +3,7 @@ package task
 import (
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/internal/mutant"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -33,9 +34,18 @@ type ChannelID struct {
 	Up   uint64 // first hash of the upstream task's range: ties are handled in this order, however ranges are cut
 }
 
+// Sender names a task that feeds others: its index among those of its operator, a number that changes when it comes back
+// elsewhere, and its key range.
+type Sender struct {
+	Index int
+	Life  uint64
+	Keys  partition.Range
+}
+
 // Channel is the consumer's end of a channel, valid for Start ≤ τ < End.
 type Channel struct {
 	ID         ChannelID
+	Sender     Sender
 	Start, End wire.Time
 
 	feed   Feed
@@ -43,6 +53,8 @@ type Channel struct {
 	front  wire.Time // effective frontier: TimeMax once nothing more can come that is valid
 	eoi    wire.Time // logical end of the input, if known
 	ending bool      // it is
+
+	replaced bool // it has successors
 
 	p       Ptr  // the next tuple, if left > 0
 	left    int  // bytes from p to the end of its frame

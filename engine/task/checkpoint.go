@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type frozenLog struct {
 func (t *Task) Freeze(kind state.Kind) (*Freeze, error) {
 	f := t.newFreeze(kind, t.pos)
 	t.publish()
-	if err := f.freezeLogs(t.logs); err != nil {
+	if err := f.freezeLogs(t); err != nil {
 		return nil, err
 	}
 	if err := f.freeze(t, kind, t.tablesToKeep()); err != nil {
@@ -108,9 +109,15 @@ func (f *Freeze) freeze(t *Task, kind state.Kind, tables []*state.Map) error {
 }
 
 // freezeLogs keeps hold of what the logs have.
-func (f *Freeze) freezeLogs(logs []*buffers.Log) error {
-	for i, l := range logs {
-		f.check.Logs = append(f.check.Logs, ft.LogImage{Trim: l.TrimPoint(), Frontier: l.Frontier()})
+func (f *Freeze) freezeLogs(t *Task) error {
+	order := make([]int, len(t.logs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return t.names[a].Compare(t.names[b]) }) // the same in all tasks of an operator
+	for i, n := range order {
+		l := t.logs[n]
+		f.check.Logs = append(f.check.Logs, ft.LogImage{LogName: t.names[n], Trim: l.TrimPoint(), Frontier: l.Frontier()})
 		if l.Bytes() == 0 {
 			continue
 		}
@@ -243,7 +250,9 @@ func (t *Task) Checkpoint() (*ft.Checkpoint, error) {
 }
 
 // Restore sets a task that has not run to what a checkpoint says, after its outputs are connected and before its
-// channels are: these are to begin at the checkpoint's position.
+// channels are: these are to begin at the checkpoint's position. A log that the checkpoint does not know begins there, too, and
+// one that the task does not have is left out: consumers may have come, and gone, since it was taken. Where they have not,
+// Fits sees to that.
 func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 	host := t.insts[0]
 	tables := host.Spec.AllTables()
@@ -252,8 +261,6 @@ func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 		return fmt.Errorf("the checkpoint is of operator %q, the task of %q", c.Operator, host.Spec.ID)
 	case len(c.Tables) != len(tables) && c.Position < wire.TimeMax:
 		return fmt.Errorf("the checkpoint of operator %q has %d tables, the operator %d", c.Operator, len(c.Tables), len(tables))
-	case len(c.Logs) != len(t.logs):
-		return fmt.Errorf("the checkpoint of operator %q has %d logs, the task %d", c.Operator, len(c.Logs), len(t.logs))
 	}
 	for i, schema := range tables[:len(c.Tables)] {
 		cfg := state.Config{Schema: schema, Range: t.Range, Pool: pool, Owner: c.Operator + "/" + schema.Name}
@@ -268,10 +275,14 @@ func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 		}
 	}
 	for i, l := range t.logs {
-		if mutant.Active == mutant.LogForgotten {
-			c.Logs[i].Frames = nil
+		image := ft.LogImage{Trim: c.Position, Frontier: c.Position} // of a consumer that has come since, and wants nothing below
+		if n := slices.IndexFunc(c.Logs, func(o ft.LogImage) bool { return o.LogName == t.names[i] }); n >= 0 {
+			image = c.Logs[n]
 		}
-		if err := l.Load(c.Logs[i].Trim, c.Logs[i].Frontier, c.Logs[i].Frames); err != nil {
+		if mutant.Active == mutant.LogForgotten {
+			image.Frames = nil
+		}
+		if err := l.Load(image.Trim, image.Frontier, image.Frames); err != nil {
 			return fmt.Errorf("log %d of operator %q: %w", i, c.Operator, err)
 		}
 		if c.Ending {
@@ -292,4 +303,20 @@ func (t *Task) Restore(c *ft.Checkpoint, pool *slab.Pool) error {
 		errs = append(errs, t.writer.Restore(c.Mark))
 	}
 	return errors.Join(errs...)
+}
+
+// LogNames are the names of the task's logs.
+func (t *Task) LogNames() []ft.LogName { return slices.Clone(t.names) }
+
+// Fits says why the logs of a checkpoint are not those of the task.
+func (t *Task) Fits(c *ft.Checkpoint) error {
+	for _, l := range c.Logs {
+		if !slices.Contains(t.names, l.LogName) {
+			return fmt.Errorf("a checkpoint of operator %q has a log for task %d along edge %d, %v, which there is not: the job was deployed in another way", c.Operator, l.Task, l.Edge, l.Range)
+		}
+	}
+	if len(c.Logs) != len(t.logs) {
+		return fmt.Errorf("a checkpoint of operator %q has %d logs, the task %d: the job was deployed in another way", c.Operator, len(c.Logs), len(t.logs))
+	}
+	return nil
 }

@@ -180,7 +180,7 @@ func (b *bench) source(l *buffers.Log, splits map[uint16]func(Offset) *rows) *Ta
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { t.Close() })
-	t.Route(0, 0, t.AddEdge(0, 0, "", nil, nil), nil, []*buffers.Log{l})
+	t.Route(0, 0, t.AddEdge(0, 0, "", nil, nil), nil, []*buffers.Log{l}, []Consumer{{Range: partition.Full()}})
 	return t
 }
 

@@ -48,6 +48,9 @@ func (t *Task) Run(now time.Duration, budget int) (p Progress, err error) {
 			}
 			ch.feed.Ack(t.pos)
 		}
+		if t.pos == wire.TimeMax {
+			t.prune()
+		}
 	}
 	if t.trail != nil && t.pos != before { // before those who are to find it are given what it is about
 		t.trail.put(t.pos, now)
@@ -71,7 +74,7 @@ func recovered(r any) error {
 
 // poll takes over what the channels have to tell and returns the time below which everything has arrived.
 func (t *Task) poll() wire.Time {
-	limit, ending := t.hold, true
+	limit, ending := min(t.hold, t.paused), true
 	if slices.ContainsFunc(t.channels, func(ch *Channel) bool { return ch.End <= t.pos }) {
 		t.prune()
 	}
@@ -108,6 +111,7 @@ func (t *Task) choose() (best int, head, second wire.Time) {
 // runMerge processes tuples and timers in order of τ, up to the time below which everything has arrived.
 func (t *Task) runMerge(budget int, p *Progress) (worked bool) {
 	limit := t.poll()
+	t.level = false
 	for budget > 0 && t.ctx.err == nil {
 		if t.ctx.full && !t.room() {
 			p.Blocked = true
@@ -121,6 +125,7 @@ func (t *Task) runMerge(budget int, p *Progress) (worked bool) {
 			if limit > t.pos {
 				t.pos = limit
 			}
+			t.level = true
 			break
 		}
 		worked = true

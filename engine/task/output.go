@@ -28,9 +28,10 @@ type Edge struct {
 
 	consumer string // whose key function that is
 
-	routes *partition.Table
-	logs   []*buffers.Log
-	one    *buffers.Log // the only log, where there is but one
+	routes    *partition.Table
+	logs      []*buffers.Log
+	consumers []Consumer   // that the logs lead to
+	one       *buffers.Log // the only log, where there is but one
 }
 
 // KeyHash gives hashes of the keys of payloads of fixed size. Its functions are called by many goroutines.
@@ -142,10 +143,10 @@ func (c *Ctx) enter(in *Instance) (key []byte) {
 	return key
 }
 
-// Route sets where an edge's tuples go from now on: the table yields indexes into logs. It may be called between two
-// steps only.
-func (e *Edge) Route(table *partition.Table, logs []*buffers.Log) {
-	e.routes, e.logs, e.one = table, logs, nil
+// Route sets where an edge's tuples go from now on: the table yields indexes into logs, which lead to the consumers. It may be
+// called between two steps only.
+func (e *Edge) Route(table *partition.Table, logs []*buffers.Log, consumers []Consumer) {
+	e.routes, e.logs, e.consumers, e.one = table, logs, consumers, nil
 	if len(logs) == 1 {
 		e.one = logs[0]
 	}

@@ -108,6 +108,7 @@ func (t *Task) runSource(budget int, p *Progress) (worked bool) {
 		budget -= n
 		worked = worked || n > 0
 	}
+	t.level = budget > 0 || p.Blocked || r.clock.Pace == 0 // one that is not paced would always have more
 	if worked {
 		r.released = t.now
 	}

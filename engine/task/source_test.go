@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/buffers"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -151,7 +152,7 @@ func (b *bench) reborn(t *Task) (*Task, *buffers.Log) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { n.Close() })
-	n.Route(0, 0, n.AddEdge(0, 0, "", nil, nil), nil, []*buffers.Log{l})
+	n.Route(0, 0, n.AddEdge(0, 0, "", nil, nil), nil, []*buffers.Log{l}, []Consumer{{Range: partition.Full()}})
 	if err := n.Restore(c, b.pool); err != nil {
 		b.Fatal(err)
 	}

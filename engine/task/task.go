@@ -8,6 +8,7 @@ import (
 
 	"github.com/fullspate/spate/buffers"
 	"github.com/fullspate/spate/engine/internal/mutant"
+	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/state"
 	"github.com/fullspate/spate/wire"
@@ -24,6 +25,7 @@ type Task struct {
 	channels []*Channel
 	heads    []wire.Time // of the channels, for scanning
 	logs     []*buffers.Log
+	names    []ft.LogName // of the logs
 	reading  *reading
 	trail    *trail // of a source: where it notes how far it is; nil for nowhere
 	writer   SinkWriter
@@ -51,6 +53,8 @@ type steps struct {
 // flow is what bounds a task's progress from outside.
 type flow struct {
 	hold      wire.Time // process nothing at or beyond
+	paused    wire.Time // nor this
+	level     bool      // the last turn has processed whatever had come
 	eoi       wire.Time // logical end of the input
 	allEnding bool      // it is known, since all channels, or all splits, have told theirs
 	noFinal   bool      // the job is being cancelled: pending timers do not fire at the end
@@ -77,20 +81,21 @@ type Instance struct {
 
 // Config says how to make a task.
 type Config struct {
-	Index, Of int
-	Range     partition.Range
-	Heir      bool    // it takes the place of a task that is lost
-	Specs     []*Spec // the host operator first; then those fused into it, each after the one that feeds it
-	Pool      *slab.Pool
-	Splits    []Split // the splits that a source's task reads
-	Clock     Clock   // when a source may release what
-	Ages      *Ages   // where latencies come from, shared by the job's tasks; nil: they are not taken
+	Index   int // among the operator's tasks
+	Nth, Of int // its place among those that share the operator's key space, by range, and how many these are
+	Range   partition.Range
+	Heir    bool    // it takes the place of a task that is lost
+	Specs   []*Spec // the host operator first; then those fused into it, each after the one that feeds it
+	Pool    *slab.Pool
+	Splits  []Split // the splits that a source's task reads
+	Clock   Clock   // when a source may release what
+	Ages    *Ages   // where latencies come from, shared by the job's tasks; nil: they are not taken
 }
 
 // New makes a task at position 0 with empty state. Outputs and channels are connected afterwards, then Open is called.
 func New(cfg Config) (*Task, error) {
 	t := &Task{Index: cfg.Index, Range: cfg.Range}
-	t.hold = wire.TimeMax
+	t.hold, t.paused = wire.TimeMax, wire.TimeMax
 	t.ctx.task = t
 	if cfg.Specs[0].Kind != Source {
 		t.latencies.ages = cfg.Ages
@@ -114,7 +119,7 @@ func New(cfg Config) (*Task, error) {
 		t.reading, err = newReading(host.Reading, cfg.Splits, cfg.Clock)
 		t.trail = cfg.Ages.of(cfg.Splits)
 	case Sink:
-		part := SinkPart{Index: cfg.Index, Of: cfg.Of, Range: cfg.Range, Heir: cfg.Heir}
+		part := SinkPart{Index: cfg.Nth, Of: cfg.Of, Range: cfg.Range, Heir: cfg.Heir}
 		var h Handler
 		t.writer, h, err = host.Writing.Open(part)
 		t.insts[0].Handlers[0] = h
@@ -210,6 +215,9 @@ func (t *Task) Hold(tau wire.Time) bool {
 	return true
 }
 
+// Level says that the task's last turn has processed whatever had come by then; a source's, that there was nothing to read.
+func (t *Task) Level() bool { return t.level || t.pos == wire.TimeMax }
+
 // Cancel keeps pending timers from firing at the end of the input.
 func (t *Task) Cancel() { t.noFinal = true }
 
@@ -264,21 +272,46 @@ func (t *Task) Asked() bool {
 // Channels are the input channels, in order of port, upstream range and start.
 func (t *Task) Channels() []*Channel { return t.channels }
 
-// Broken returns the channel of the given name that is still open, whose sender is gone, and the time below which everything
-// of it has come: from there on a successor has to take over. Where everything has come that is TimeMax: then the successor
-// only has to hear what is durable.
-func (t *Task) Broken(id ChannelID) (open *Channel, complete wire.Time) {
-	complete = wire.TimeMax // of a task that came back at its end
+// Open are the channels of a port that have not been ended.
+func (t *Task) Open(port int) (list []*Channel) {
 	for _, ch := range t.channels {
-		if ch.ID == id && ch.End == wire.TimeMax {
-			ch.poll()
-			open, complete = ch, ch.front
-			if mutant.Active == mutant.BrokenForgotten {
-				ch.End = t.pos
-			}
+		if ch.ID.Port == port && ch.End == wire.TimeMax && !ch.replaced {
+			list = append(list, ch)
 		}
 	}
-	return open, complete
+	return list
+}
+
+// Complete is the time below which everything of all the given channels has come, whose senders are gone: from there on their
+// successors have to take over. Where there are no channels, or everything has come, that is TimeMax: then the successors only
+// have to hear what is durable.
+func (t *Task) Complete(broken []*Channel) wire.Time {
+	complete := wire.TimeMax // without any: of a task that came back at its end
+	for _, ch := range broken {
+		ch.poll()
+		complete = min(complete, ch.front)
+		if mutant.Active == mutant.BrokenForgotten {
+			ch.End = t.pos
+		}
+	}
+	return complete
+}
+
+// Pause keeps the task from processing anything at or beyond τ, until it is called with TimeMax.
+func (t *Task) Pause(tau wire.Time) {
+	if tau == wire.TimeMax {
+		t.paused = tau
+		return
+	}
+	t.paused = min(t.paused, tau)
+}
+
+// Disconnect closes all channels of a task that is not to run any more.
+func (t *Task) Disconnect() {
+	for _, ch := range t.channels {
+		ch.feed.Close()
+	}
+	t.channels, t.heads = nil, nil
 }
 
 // Switch ends the given channels at τ = at, where their successors take over. What came at or after at is dropped and
@@ -296,7 +329,7 @@ func (t *Task) Switch(at wire.Time, ended []*Channel, successors []*Channel) err
 				told++
 			}
 		}
-		ch.End = min(ch.End, at)
+		ch.End, ch.replaced = min(ch.End, at), true
 		if ch.front >= ch.End {
 			ch.front = wire.TimeMax
 		}
@@ -323,7 +356,8 @@ func (e *PassedError) Error() string {
 // prune closes and forgets channels whose validity is over.
 func (t *Task) prune() {
 	t.channels = slices.DeleteFunc(t.channels, func(ch *Channel) bool {
-		over := ch.End < wire.TimeMax && (ch.End <= t.pos || ch.Start >= ch.End) // else it has to hear what is durable
+		// One that is open to the end has to hear what is durable, unless its successor does.
+		over := ch.End < wire.TimeMax && (ch.End <= t.pos || ch.Start >= ch.End) || ch.replaced && t.pos == wire.TimeMax
 		if over {
 			ch.feed.Close()
 		}
@@ -332,17 +366,52 @@ func (t *Task) prune() {
 	t.heads = make([]wire.Time, len(t.channels))
 }
 
-// Route sets where the tuples of one edge of one output of one instance go, between two turns.
-func (t *Task) Route(instance, out, edge int, table *partition.Table, logs []*buffers.Log) {
-	t.insts[instance].Outs[out].Edges[edge].Route(table, logs)
-	t.logs = t.logs[:0]
+// Consumer is a task that a log leads to: its index among those of its operator, and its key range.
+type Consumer struct {
+	Index int
+	Range partition.Range
+}
+
+// Route sets where the tuples of one edge of one output of one instance go, between two turns: to whom each log leads says
+// consumers.
+func (t *Task) Route(instance, out, edge int, table *partition.Table, logs []*buffers.Log, consumers []Consumer) {
+	t.insts[instance].Outs[out].Edges[edge].Route(table, logs, consumers)
+	t.logs, t.names = t.logs[:0], t.names[:0]
+	n := uint16(0)
 	for _, in := range t.insts {
 		for _, o := range in.Outs {
 			for i := range o.Edges {
-				t.logs = append(t.logs, o.Edges[i].logs...)
+				e := &o.Edges[i]
+				if e.Into != nil {
+					continue
+				}
+				t.logs = append(t.logs, e.logs...)
+				for _, c := range e.consumers {
+					t.names = append(t.names, ft.LogName{Edge: n, Task: uint32(c.Index), Range: c.Range})
+				}
+				n++
 			}
 		}
 	}
+	if len(t.names) != len(t.logs) {
+		panic(fmt.Sprintf("BUG: operator %q, task %d: %d logs lead to %d consumers", t.Operator(), t.Index, len(t.logs), len(t.names)))
+	}
+	t.room()
+}
+
+// Begin makes an empty log that the task is to have from now on one of that: from where it stands. Whoever reads it finds
+// everything from there on.
+func (t *Task) Begin(l *buffers.Log) error {
+	if err := l.Load(t.pos, t.pos, nil); err != nil {
+		return err
+	}
+	if t.allEnding {
+		l.Ending(t.eoi)
+	}
+	if t.pos == wire.TimeMax {
+		l.End(t.eoi)
+	}
+	return nil
 }
 
 // Fuse leads an output straight into port 0 of a fused instance of the same task.

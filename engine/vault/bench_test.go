@@ -62,7 +62,7 @@ func benchHosts(b *testing.B, network string, id ft.TaskID, n int) (*Client, []c
 	var hosts []control.Host
 	for i := range n {
 		h := startHost(b, network, fmt.Sprint(i), uint64(i+1), Config{}, nil)
-		h.Owners(testJob, map[ft.TaskID]uint64{id: 7})
+		h.Owners(testJob, map[ft.TaskID]uint64{id: 7}, nil)
 		hosts = append(hosts, h.Host)
 	}
 	return startClient(b, 7, nil), hosts

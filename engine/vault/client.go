@@ -166,16 +166,30 @@ type candidate struct {
 // everybody has answered and nobody has one; an *IncompleteError says that somebody has not answered, or does not know yet that
 // the task is to run here: then it may be asked again.
 func (c *Client) Newest(ctx context.Context, job string, from []control.Host, id ft.TaskID) (*ft.Checkpoint, error) {
+	return c.newest(ctx, job, from, id, true, func(ft.Info) bool { return true })
+}
+
+// Wanted is Newest among the checkpoints that are wanted, for a task that takes over from id. It is enough that somebody has
+// one, whoever does not answer.
+func (c *Client) Wanted(ctx context.Context, job string, from []control.Host, id ft.TaskID, wanted func(ft.Info) bool) (*ft.Checkpoint, error) {
+	return c.newest(ctx, job, from, id, false, wanted)
+}
+
+// newest fetches the best of the checkpoints that are wanted; with all only if everybody has answered.
+func (c *Client) newest(ctx context.Context, job string, from []control.Host, id ft.TaskID, all bool, wanted func(ft.Info) bool) (*ft.Checkpoint, error) {
 	ctx, end, err := c.begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("newest checkpoint of %v: %w", id, err)
 	}
 	defer end()
 	found, failed := c.ask(ctx, job, from, id)
-	if len(failed) > 0 && c.ended(ctx) == nil {
+	if all && len(failed) > 0 && c.ended(ctx) == nil {
 		return nil, &IncompleteError{id, failed} // whoever has not answered may have the newest
 	}
 	for _, f := range found {
+		if !wanted(f.info) {
+			continue
+		}
 		got, err := f.fetch(ctx, job, id)
 		if err == nil {
 			return got, nil

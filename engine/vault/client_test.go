@@ -24,7 +24,7 @@ import (
 func owned(t *testing.T, id ft.TaskID, wraps ...func(net.Conn) net.Conn) (all []*host, hosts []control.Host) {
 	for n, wrap := range wraps {
 		h := startHost(t, "tcp", string(rune('a'+n)), uint64(n+1), Config{}, wrap)
-		h.Owners(testJob, map[ft.TaskID]uint64{id: 7})
+		h.Owners(testJob, map[ft.TaskID]uint64{id: 7}, nil)
 		all, hosts = append(all, h), append(hosts, h.Host)
 	}
 	return all, hosts
@@ -134,7 +134,7 @@ func TestNewestOfAll(t *testing.T) {
 	own := New(Config{})
 	defer own.Stop()
 	own.Open(testJob)
-	own.Owners(testJob, map[ft.TaskID]uint64{id: 7})
+	own.Owners(testJob, map[ft.TaskID]uint64{id: 7}, nil)
 	c := startClient(t, 7, func(cfg *ClientConfig) { cfg.Own = own })
 	itself := control.Host{Worker: "me", Incarnation: 7, Addr: "tcp://127.0.0.1:1"} // where nobody listens
 	for _, step := range []struct {

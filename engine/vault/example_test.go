@@ -25,7 +25,7 @@ func Example() {
 	v := vault.New(vault.Config{Budget: 1 << 30})
 	defer v.Stop()
 	v.Open("j1")
-	v.Owners("j1", map[ft.TaskID]uint64{task: 2})
+	v.Owners("j1", map[ft.TaskID]uint64{task: 2}, nil)
 	acceptor, err := auth.Serve(listener, auth.Config{Secret: secret, Hello: auth.Hello{Cluster: cluster, Incarnation: 1}, Handle: v.Serve})
 	if err != nil {
 		fmt.Println(err)
@@ -42,7 +42,7 @@ func Example() {
 	fmt.Println(runs.Put(ctx, "j1", holders, kept))
 
 	// Who is to go on with it, by a newer order, fetches that.
-	v.Owners("j1", map[ft.TaskID]uint64{task: 3})
+	v.Owners("j1", map[ft.TaskID]uint64{task: 3}, nil)
 	next := vault.NewClient(vault.ClientConfig{Secret: secret, Hello: func() auth.Hello { return auth.Hello{Cluster: cluster, Incarnation: 3} }})
 	defer next.Stop()
 	newest, err := next.Newest(ctx, "j1", holders, task)

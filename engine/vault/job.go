@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/fullspate/spate/engine/checkpoint"
@@ -15,16 +16,24 @@ type job struct {
 	name  string
 	store *ft.Memory
 
-	mu     sync.RWMutex // held for reading while a checkpoint is put, so that nobody who was replaced can still be at it
-	closed bool
-	owners map[ft.TaskID]uint64
+	mu      sync.RWMutex // held for reading while a checkpoint is put, so that nobody who was replaced can still be at it
+	closed  bool
+	owners  map[ft.TaskID]uint64
+	readers map[ft.TaskID][]uint64
 }
 
-// own sets who runs which task. Once it has returned nobody else's checkpoint is taken.
-func (j *job) own(owners map[ft.TaskID]uint64) {
+// own sets who runs which task, and who may look at its checkpoints. Once it has returned nobody else's checkpoint is taken.
+func (j *job) own(owners map[ft.TaskID]uint64, readers map[ft.TaskID][]uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.owners = maps.Clone(owners)
+	j.owners, j.readers = maps.Clone(owners), maps.Clone(readers)
+	ctx := context.Background()
+	tasks, _ := j.store.Tasks(ctx) // its only error is the context's, and so is Drop's
+	for _, id := range tasks {
+		if _, known := owners[id]; !known {
+			_ = j.store.Drop(ctx, id)
+		}
+	}
 }
 
 // admit says whether an incarnation may put checkpoints of a task now.
@@ -56,13 +65,20 @@ func (j *job) put(ctx context.Context, from uint64, k checkpoint.Kept) error {
 	return j.store.Put(ctx, k.Task, k.Generation, k.Follows, k.Encoded)
 }
 
-// list tells who is to run a task what there is of it. Others have to ask again: as long as it is not known here who is, a
+// list tells who is to run a task, or to take over from it, what there is of it. Others have to ask again: as long as it is not known here who is, a
 // checkpoint of whoever ran it before might be taken yet, and what was told would not be the newest.
 func (j *job) list(ctx context.Context, from uint64, id ft.TaskID) ([]ft.Info, error) {
-	if err := j.admit(id, from); err != nil {
+	if err := j.admit(id, from); err != nil && !j.reads(id, from) {
 		return nil, err
 	}
 	return j.store.Generations(ctx, id)
+}
+
+// reads says whether an incarnation is to take over from a task.
+func (j *job) reads(id ft.TaskID, from uint64) bool {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return slices.Contains(j.readers[id], from)
 }
 
 // newest tells of the newest checkpoint of each task.

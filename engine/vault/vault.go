@@ -91,11 +91,11 @@ func (v *Vault) Open(name string) {
 }
 
 // Owners says which incarnation runs each task of a job by the newest order: once it has returned only these may put
-// checkpoints, each of its tasks, and of other tasks nobody may. Checkpoints that are here stay. Nothing happens if the job is
-// not open.
-func (v *Vault) Owners(name string, owners map[ft.TaskID]uint64) {
+// checkpoints, each of its tasks. Besides them readers may ask what there is of a task: those whose tasks are to take over from
+// it. Checkpoints of tasks that nobody runs any more are forgotten, others stay. Nothing happens if the job is not open.
+func (v *Vault) Owners(name string, owners map[ft.TaskID]uint64, readers map[ft.TaskID][]uint64) {
 	if j := v.job(name); j != nil {
-		j.own(owners)
+		j.own(owners, readers)
 	}
 }
 

@@ -29,8 +29,8 @@ func TestRoundTrip(t *testing.T) {
 			c := startClient(t, 7, nil)
 			w := newWorker(t, task("count/all ok?"))
 			owners := map[ft.TaskID]uint64{w.id: 7}
-			a.Owners(testJob, owners)
-			b.Owners(testJob, owners)
+			a.Owners(testJob, owners, nil)
+			b.Owners(testJob, owners, nil)
 			hosts := []control.Host{a.Host, b.Host}
 			for range 20 { // so many that they are folded on the way
 				w.work(20)
@@ -73,20 +73,20 @@ func TestWhoMayPut(t *testing.T) {
 		}
 	}
 	want("no owners are known", put(old, testJob, 1), false, true)
-	a.Owners(testJob, map[ft.TaskID]uint64{id: 7, task("other"): 8})
+	a.Owners(testJob, map[ft.TaskID]uint64{id: 7, task("other"): 8}, nil)
 	want("the owner", put(old, testJob, 1), false, false)
-	a.Owners(testJob, map[ft.TaskID]uint64{id: 8})
+	a.Owners(testJob, map[ft.TaskID]uint64{id: 8}, nil)
 	want("who was replaced", put(old, testJob, 2), true, false)
 	want("who replaced him", put(now, testJob, 2), false, false)
-	a.Owners(testJob, map[ft.TaskID]uint64{task("other"): 8})
-	want("nobody runs it", put(now, testJob, 3), false, true)
+	a.Owners(testJob, map[ft.TaskID]uint64{task("other"): 8}, nil)
 	want("another job", put(now, "j2", 3), false, true)
 	a.Open(testJob)
-	if infos := a.Tasks(testJob); len(infos) != 1 || infos[0].Generation != 2 {
-		t.Errorf("kept are %+v, want generation 2", infos)
+	if infos := a.Tasks(testJob); len(infos) != 0 {
+		t.Errorf("kept are %+v, of a task that nobody runs", infos)
 	}
+	want("nobody runs it", put(now, testJob, 3), false, true)
 	a.Close(testJob)
-	a.Owners(testJob, map[ft.TaskID]uint64{id: 8})
+	a.Owners(testJob, map[ft.TaskID]uint64{id: 8}, nil)
 	want("a job that is over", put(now, testJob, 3), false, true)
 }
 
@@ -94,14 +94,14 @@ func TestWhoMayPut(t *testing.T) {
 func TestReplacedWhileItArrives(t *testing.T) {
 	a := startHost(t, "tcp", "a", 1, Config{}, nil)
 	k := dummy(task("count"), 1, 1, 1<<20)
-	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7})
+	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7}, nil)
 	nc := a.call(t, 7)
 	half := len(k.Encoded) / 2
 	if _, err := nc.Write(append([]byte(putHead(k, len(k.Encoded))), k.Encoded[:half]...)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the checkpoint arrives", func() bool { return a.Bytes() == int64(len(k.Encoded)) })
-	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 8})
+	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 8}, nil)
 	if _, err := nc.Write(k.Encoded[half:]); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestErrorsOfTheStoreComeBack(t *testing.T) {
 	k := dummy(task("count"), 5, 5, 1000)
 	a := startHost(t, "tcp", "a", 1, Config{Budget: int64(len(k.Encoded)) * 5 / 2}, nil)
 	hosts := []control.Host{a.Host}
-	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7, task("other"): 7, task("third"): 7})
+	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7, task("other"): 7, task("third"): 7}, nil)
 	c := startClient(t, 7, nil)
 	put := func(k checkpoint.Kept) error { return c.Put(t.Context(), testJob, hosts, k) }
 	if err := errors.Join(put(k), put(k)); err != nil { // again is right
@@ -161,7 +161,7 @@ func TestErrorsOfTheStoreComeBack(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	a := startHost(t, "tcp", "a", 1, Config{Budget: 1 << 40}, nil)
 	id := task("count")
-	a.Owners(testJob, map[ft.TaskID]uint64{id: 7})
+	a.Owners(testJob, map[ft.TaskID]uint64{id: 7}, nil)
 	where := "/jobs/" + testJob + "/checkpoints?" + query{task: id}.String()
 	requests := map[string]struct {
 		text   string
@@ -205,7 +205,7 @@ func TestCutInTheMiddle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := startHost(t, "tcp", "a", 1, Config{TimeOut: 100 * time.Millisecond}, nil)
-			a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7})
+			a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7}, nil)
 			nc := a.call(t, 7)
 			if _, err := nc.Write(append([]byte(putHead(k, len(k.Encoded))), k.Encoded[:500_000]...)); err != nil {
 				t.Fatal(err)
@@ -243,7 +243,7 @@ func TestServeRefusesOtherPurposes(t *testing.T) {
 func TestStopCutsOff(t *testing.T) {
 	a := startHost(t, "unix", "a", 1, Config{}, nil)
 	k := dummy(task("count"), 1, 1, 1<<20)
-	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7})
+	a.Owners(testJob, map[ft.TaskID]uint64{k.Task: 7}, nil)
 	nc := a.call(t, 7)
 	if _, err := io.WriteString(nc, putHead(k, len(k.Encoded))); err != nil {
 		t.Fatal(err)
@@ -262,7 +262,7 @@ func TestDamagedIsForgotten(t *testing.T) {
 	v.Open(testJob)
 	j := v.job(testJob)
 	w := newWorker(t, task("count"))
-	j.own(map[ft.TaskID]uint64{w.id: 7})
+	j.own(map[ft.TaskID]uint64{w.id: 7}, nil)
 	w.work(1000)
 	base := w.take(state.Base)
 	if err := j.put(t.Context(), 7, base); err != nil {
@@ -301,9 +301,9 @@ func TestAtOnce(t *testing.T) {
 	for _, r := range partition.Even(4) {
 		owners[ft.TaskID{Operator: "count", Range: r}] = 7
 	}
-	a.Owners(testJob, owners)
-	b.Owners(testJob, owners)
-	own.Owners(testJob, owners)
+	a.Owners(testJob, owners, nil)
+	b.Owners(testJob, owners, nil)
+	own.Owners(testJob, owners, nil)
 	var tasks, orders sync.WaitGroup
 	for id := range owners {
 		w := newWorker(t, id)
@@ -312,10 +312,10 @@ func TestAtOnce(t *testing.T) {
 	var over atomic.Bool
 	orders.Go(func() {
 		for n := 0; !over.Load(); n++ {
-			a.Owners(testJob, owners)
+			a.Owners(testJob, owners, nil)
 			other := fmt.Sprint("other", n%3)
 			a.Open(other)
-			a.Owners(other, owners)
+			a.Owners(other, owners, nil)
 			_ = c.Put(context.Background(), other, hosts[:1], dummy(task("count"), 1, 1, 10)) // it may come too late
 			a.Close(other)
 			a.Tasks(testJob)

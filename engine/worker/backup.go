@@ -30,7 +30,7 @@ func (j *job) keepCheckpoints() error {
 		l.loop.Keep(taker)
 	}
 	for _, t := range slices.Backward(rewire.Places(j.order)) { // sinks first
-		if j.own[t] {
+		if j.own[t] != nil {
 			d := j.dep.Units[t.Unit][t.Index]
 			if err := j.laneOf(d).taker.Add(d.Task, j.dep.Member(d), 0); err != nil {
 				return err
@@ -52,7 +52,7 @@ func (j *job) assignBackups() {
 		return
 	}
 	backups := rewire.Assign(j.dep, j.order)
-	j.w.vault.Owners(j.name, backups.Owners)
+	j.w.vault.Owners(j.name, backups.Owners, backups.Readers)
 	before := j.backups.Swap(&backups)
 	if before == nil {
 		return

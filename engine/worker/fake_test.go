@@ -15,6 +15,7 @@ import (
 	"github.com/fullspate/spate/engine/auth"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/graph"
+	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -189,8 +190,12 @@ func (f *fake) order(job string, s settings, cfg control.JobConfig, parallelism 
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	var ranges [][]partition.Range
+	for _, u := range plan.Units {
+		ranges = append(ranges, u.Ranges)
+	}
 	return &control.Deploy{
-		Coordinator: f.epoch, Job: job, Epoch: 1, Workers: hosts, Slots: slots, Place: place,
+		Coordinator: f.epoch, Job: job, Epoch: 1, Workers: hosts, Slots: slots, Place: place, Ranges: ranges,
 		Spec: control.JobSpec{Program: "counting", Params: params, Parallelism: parallelism, Default: len(slots), Fingerprint: g.Fingerprint(), Config: cfg},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,9 +24,9 @@ type job struct {
 	w     *Worker
 	name  string // the job's id
 	order *control.Deploy
-	epoch atomic.Uint64         // of the order, for those who dial
-	self  int                   // index in order.Workers
-	own   map[rewire.Place]bool // tasks that are here
+	epoch atomic.Uint64          // of the order, for those who dial
+	self  int                    // index in order.Workers
+	own   map[rewire.Place]*lane // tasks that are here
 	// channels of the plan; who keeps the checkpoints of each task, by the newest order
 	channels uint32
 	backups  atomic.Pointer[rewire.Backups]
@@ -38,7 +39,8 @@ type job struct {
 	going    int       // lanes that have not ended
 	closed   bool      // it is off the reactors
 
-	cancelled bool // it was told to end without its pending timers
+	ending    bool // it was told to end
+	cancelled bool // without its pending timers
 	recovering
 	dials  sync.WaitGroup
 	ctx    context.Context // done when no connection is wanted any more
@@ -50,7 +52,7 @@ type job struct {
 
 // newJob makes the part of a job that a Deploy asks for.
 func (w *Worker) newJob(order *control.Deploy) (*job, error) {
-	j := &job{w: w, name: order.Job, order: order, self: -1, env: new(engine.Env), phase: control.PhaseDeployed, own: map[rewire.Place]bool{}}
+	j := &job{w: w, name: order.Job, order: order, self: -1, env: new(engine.Env), phase: control.PhaseDeployed, own: map[rewire.Place]*lane{}}
 	j.epoch.Store(order.Epoch)
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	for i, h := range order.Workers {
@@ -67,16 +69,19 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	}
 	j.channels = uint32(plan.Channels())
 	cfg := configOf(order.Spec.Config)
-	if !order.Recovers { // else whatever is to be here is brought back from checkpoints
-		for _, t := range rewire.Places(order) {
-			j.own[t] = j.slot(t.Unit, t.Index).Worker == j.self
-		}
-	}
 	j.pool = slab.New(slab.Config{Budget: j.budget(), HugePages: true, Prefault: true})
 	j.makeLanes()
+	if !order.Recovers { // else whatever is to be here is brought back from checkpoints
+		for _, t := range rewire.Places(order) {
+			if s := j.slot(t.Unit, t.Index); s.Worker == j.self {
+				j.own[t] = j.lanes[s.Loop]
+			}
+		}
+	}
 	j.dep, err = deploy.New(plan, deploy.Config{
 		Pool: j.pool, Clock: task.Clock{Pace: cfg.Pace}, LogBytes: cfg.LogBytes, StepBytes: cfg.StepBytes, FrameBytes: cfg.FrameBytes,
-		TrimOnAck: !j.durable(), Local: func(unit, index int) bool { return j.own[rewire.Place{Unit: unit, Index: index}] },
+		TrimOnAck: !j.durable(), Local: func(unit, index int) bool { return j.own[rewire.Place{Unit: unit, Index: index}] != nil },
+		Shape: rewire.Shape(order), MuteLogBytes: max(muteLogBytes, cfg.LogBytes),
 		Out: j.send, In: j.receive,
 	})
 	if err != nil {
@@ -127,10 +132,13 @@ func (j *job) checkPlace(plan *graph.Plan) error {
 		return fmt.Errorf("job %s places %d units, the plan has %d", o.Job, len(o.Place), len(plan.Units))
 	}
 	for u, slots := range o.Place {
-		if len(slots) != plan.Units[u].Tasks {
-			return fmt.Errorf("job %s places %d tasks of unit %d, the plan has %d", o.Job, len(slots), u, plan.Units[u].Tasks)
+		if len(slots) < plan.Units[u].Tasks || u >= len(o.Ranges) || len(o.Ranges[u]) != len(slots) {
+			return fmt.Errorf("job %s places %d tasks of unit %d, the plan has %d; each is to have a range", o.Job, len(slots), u, plan.Units[u].Tasks)
 		}
 		for _, s := range slots {
+			if s == control.Nowhere {
+				continue
+			}
 			if s < 0 || s >= len(o.Slots) || o.Slots[s].Worker < 0 || o.Slots[s].Worker >= len(o.Workers) {
 				return fmt.Errorf("job %s places a task of unit %d in slot %d, which there is not", o.Job, u, s)
 			}
@@ -164,14 +172,11 @@ func (j *job) makeLanes() {
 	}
 }
 
-// has says whether a loop of this worker has a task.
+// has says whether a loop of this worker is to have a task.
 func (j *job) has(loop int) bool {
-	for t, here := range j.own {
-		if here && j.slot(t.Unit, t.Index).Loop == loop {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rewire.Places(j.order), func(t rewire.Place) bool {
+		return j.slot(t.Unit, t.Index) == control.Slot{Worker: j.self, Loop: loop}
+	})
 }
 
 // fillLanes gives each lane its tasks.
@@ -248,7 +253,7 @@ func (j *job) watching(over <-chan struct{}) {
 
 // end ends the job early, in good order.
 func (j *job) end(how control.How) {
-	j.cancelled = j.cancelled || how == control.Cancel
+	j.ending, j.cancelled = true, j.cancelled || how == control.Cancel
 	j.each(func(l *lane) {
 		l.loop.Each(func(t *task.Task) {
 			t.StopReading()
@@ -314,7 +319,7 @@ func (j *job) release() error {
 	err := j.dep.Close()
 	for _, l := range j.lanes {
 		if l != nil {
-			l.release()
+			err = errors.Join(err, l.release())
 		}
 	}
 	return errors.Join(err, j.pool.Close())

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -28,6 +29,9 @@ type lane struct {
 	order   []*peer           // links, in the order in which they were made
 	lost    []*peer           // to workers that are gone, until what they brought is consumed
 	taker   *checkpoint.Taker // nil where no checkpoints are taken
+	mute    []*deploy.Task    // of its tasks
+	level   bool              // they have caught up, and the desk knows
+	retired []*deploy.Task    // that have left, until nobody reads what they have emitted
 	begun   bool
 	ran     bool // all tasks have come to their end
 	done    bool // everything has been said and heard, too
@@ -111,11 +115,16 @@ func (l *lane) end() {
 	}
 }
 
-// release gives back what connections hold.
-func (l *lane) release() {
+// release gives back what connections hold, and tasks that have left.
+func (l *lane) release() (err error) {
+	for _, t := range l.retired {
+		err = errors.Join(err, t.Discard())
+	}
+	l.retired = nil
 	for _, p := range slices.Concat(l.order, l.lost) {
 		p.link.Close()
 	}
+	return err
 }
 
 // Step gives every task of the lane a turn, and every connection what there is to send.
@@ -175,6 +184,12 @@ func (l *lane) flush(worked bool) (moved, retry bool) {
 		l.publish()
 	}
 	l.forgetLost()
+	if len(l.retired) > 0 {
+		l.forgetRetired()
+	}
+	if len(l.mute) > 0 {
+		l.lookLevel()
+	}
 	if done && !l.done {
 		l.done = true
 		l.job.w.post(func() { l.job.w.laneDone(l.job) })

@@ -19,9 +19,12 @@ import (
 
 // recovering is what of a job has to do with tasks that are brought back.
 type recovering struct {
-	work   sync.WaitGroup // checkpoints being kept, tasks being brought back
-	latest chan struct{}  // closed when those who bring back tasks by the order before are done; nil if there are none
-	stop   context.CancelFunc
+	work     sync.WaitGroup    // checkpoints being kept, tasks being brought back
+	answer   *control.Deployed // to the newest order, once it is given
+	caughtUp *control.CaughtUp // once that is so
+	held     []*deploy.Task    // that wait so that one can be made of them and others
+	latest   chan struct{}     // closed when those who bring back tasks by the order before are done; nil if there are none
+	stop     context.CancelFunc
 }
 
 // restored is a task that was brought back and is not in its place yet.
@@ -42,20 +45,29 @@ func recoveryOf(c control.JobConfig) engine.Recovery {
 	return engine.NoRecovery
 }
 
-// carryOn follows an order that carries the job on after a loss: channels that led to lost tasks are led to where these are
-// to be now, and those that are to be here are brought back beside the loops.
+// carryOn follows an order that carries the job on: tasks that are to be nowhere leave, channels are led to where tasks are now,
+// and those that are to be here are brought back, or made, beside the loops.
 func (j *job) carryOn(order *control.Deploy) {
 	before := j.order
-	j.order = order
+	j.order, j.answer, j.caughtUp = order, nil, nil
 	j.epoch.Store(order.Epoch)
-	moved, here := rewire.Changes(before, order, j.self, func(p rewire.Place) bool { return j.own[p] })
+	changes := rewire.Compare(before, order, j.self, func(p rewire.Place) bool { return j.own[p] != nil })
 	j.each(func(l *lane) { l.lose(order.Gone) })
-	if err := rewire.Follow(j.dep, j, moved, here); err != nil {
+	for _, p := range changes.Going {
+		j.leave(p)
+	}
+	reached, err := rewire.Follow(j.dep, j, changes)
+	if err != nil {
 		j.w.fail(j, err)
 		return
 	}
 	j.assignBackups()
-	j.bringBack(here)
+	at, late := j.prepare(order)
+	if err := j.heed(order); err != nil {
+		j.w.fail(j, err)
+		return
+	}
+	j.bringBack(changes.Here, &control.Deployed{Job: j.name, Epoch: order.Epoch, Reached: max(reached, at)}, late)
 }
 
 // on runs fn on a lane's reactor and waits. If the reactor has stopped, nothing runs any more, and fn is run here.
@@ -68,8 +80,15 @@ func (l *lane) on(fn func()) {
 	fn()
 }
 
-// laneOf is the lane of a task of this worker.
-func (j *job) laneOf(t *deploy.Task) *lane { return j.lanes[j.slot(t.Unit, t.Index).Loop] }
+// laneOf is the lane of a task that is here, or whose place is.
+func (j *job) laneOf(t *deploy.Task) *lane {
+	if l := j.own[placeOf(t)]; l != nil {
+		return l
+	}
+	return j.lanes[j.slot(t.Unit, t.Index).Loop]
+}
+
+func placeOf(t *deploy.Task) rewire.Place { return rewire.Place{Unit: t.Unit, Index: t.Index} }
 
 // lose gives up the connections to workers that are gone. What they brought can be consumed still.
 func (l *lane) lose(gone []int) {
@@ -111,9 +130,10 @@ func (j *job) Link(here, far *deploy.Task) *link.Link {
 	return j.laneOf(here).to(j.slot(far.Unit, far.Index)).link
 }
 
-// bringBack brings tasks back from their newest checkpoints, beside the loops, and then has them put in their places. What
-// was begun by an order before is given up, and waited for: it may have the files of a sink.
-func (j *job) bringBack(tasks []rewire.Place) {
+// bringBack brings tasks back from their newest checkpoints, or makes new ones of those that they take over from, beside the
+// loops, and then has them put in their places. What was begun by an order before is given up, and waited for: it may have the
+// files of a sink. late is what has failed already.
+func (j *job) bringBack(tasks []rewire.Place, answer *control.Deployed, late error) {
 	if j.stop != nil {
 		j.stop()
 	}
@@ -121,9 +141,14 @@ func (j *job) bringBack(tasks []rewire.Place) {
 	order, before, done := j.order, j.latest, make(chan struct{})
 	j.stop, j.latest = cancel, done
 	ids := make([]ft.TaskID, len(tasks))
+	var back []int
 	for i, t := range tasks {
 		ids[i] = j.dep.ID(j.dep.Units[t.Unit][t.Index])
+		if _, mute := rewire.Mute(order, t); !mute {
+			back = append(back, i)
+		}
 	}
+	successions := j.successions(order, tasks)
 	hosts := rewire.Hosts(order)
 	j.work.Go(func() {
 		defer close(done)
@@ -131,15 +156,25 @@ func (j *job) bringBack(tasks []rewire.Place) {
 			<-before
 		}
 		var list []restored
-		var err error
-		for i, t := range tasks {
-			var r restored
-			if r, err = j.restore(ctx, t, ids[i], hosts); err != nil {
+		err := late
+		for _, i := range back {
+			if err != nil {
 				break
 			}
-			list = append(list, r)
+			var r restored
+			if r, err = j.restore(ctx, tasks[i], ids[i], hosts); err == nil {
+				list = append(list, r)
+			}
 		}
-		j.w.post(func() { j.broughtBack(order, list, err) })
+		for _, s := range successions {
+			if err != nil {
+				break
+			}
+			var made []restored
+			made, err = j.succeed(ctx, s, hosts)
+			list = append(list, made...)
+		}
+		j.w.post(func() { j.broughtBack(order, answer, list, err) })
 	})
 }
 
@@ -178,8 +213,9 @@ func (j *job) restore(ctx context.Context, t rewire.Place, id ft.TaskID, hosts [
 	return r, nil
 }
 
-// broughtBack puts tasks in their places that were brought back by an order, and answers it, unless there is a newer one.
-func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
+// broughtBack puts tasks in their places that were brought back by an order, and answers it, unless there is a newer one. What
+// fails of a reassignment is for that alone.
+func (j *job) broughtBack(order *control.Deploy, answer *control.Deployed, list []restored, err error) {
 	stale := j.order != order || j.closed
 	if stale || err != nil { // all of them, or none
 		for _, r := range list {
@@ -194,10 +230,13 @@ func (j *job) broughtBack(order *control.Deploy, list []restored, err error) {
 	if err == nil {
 		err = j.install(list)
 	}
-	answer := &control.Deployed{Job: j.name, Epoch: order.Epoch}
 	if err != nil {
 		answer.Error = failure(j.w.id, err)
+		if len(order.Reassign) > 0 {
+			answer.Reassignment = order.Reassign[0].ID
+		}
 	}
+	j.answer = answer
 	j.w.tell(answer)
 	if err == nil && len(list) == 0 && j.ended != nil {
 		j.ended.Epoch = order.Epoch
@@ -210,7 +249,7 @@ func (j *job) install(list []restored) error {
 	back := map[*deploy.Task]bool{}
 	for _, r := range list {
 		j.dep.Install(r.Task)
-		j.own[rewire.Place{Unit: r.Unit, Index: r.Index}] = true
+		j.own[placeOf(r.Task)] = j.laneOf(r.Task)
 		back[r.Task] = true
 	}
 	for _, r := range list {
@@ -229,6 +268,9 @@ func (j *job) install(list []restored) error {
 // run has a task that was brought back take its turns.
 func (j *job) run(r restored) (err error) {
 	l := j.laneOf(r.Task)
+	place := placeOf(r.Task)
+	_, mute := rewire.Mute(j.order, place)
+	namesake := rewire.Namesake(j.order, place)
 	l.on(func() {
 		if l.done {
 			l.done = false
@@ -236,8 +278,12 @@ func (j *job) run(r restored) (err error) {
 		}
 		l.ran = false
 		l.loop.Add(r.Task.Task)
-		err = l.taker.Add(r.Task.Task, j.dep.Member(r.Task), r.generation)
-		l.taker.Renew(func(id ft.TaskID) bool { return id == j.dep.ID(r.Task) }) // not all of those who are to keep it have it
+		if mute {
+			l.mute, l.level = append(l.mute, r.Task), false
+		}
+		if !namesake {
+			err = j.keepOf(l, r.Task, r.generation)
+		}
 	})
 	if j.phase == control.PhaseEnded { // it had ended before it was given something to do
 		j.phase, j.ended = control.PhaseRunning, nil
@@ -245,3 +291,14 @@ func (j *job) run(r restored) (err error) {
 	l.reactor.Wake()
 	return err
 }
+
+// keepOf has checkpoints taken of a task that is new on a lane. Their generations are above all that were used by orders before,
+// by whomever.
+func (j *job) keepOf(l *lane, t *deploy.Task, generation uint64) error {
+	err := l.taker.Add(t.Task, j.dep.Member(t), max(generation, j.order.Epoch<<generationBits))
+	l.taker.Renew(func(id ft.TaskID) bool { return id == j.dep.ID(t) }) // not all of those who are to keep it have it
+	return err
+}
+
+// generationBits leaves four thousand million checkpoints of a task to each order.
+const generationBits = 32

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/rewire"
+	"github.com/fullspate/spate/wire"
 )
 
 // crew is workers that die, and a job that is carried on by those that are left.
@@ -21,6 +23,7 @@ type crew struct {
 	loops    int
 	ended    map[string]*control.Ended // the last, by worker
 	deployed map[string]uint64         // the last epoch
+	reached  wire.Time                 // the greatest that was told
 }
 
 // newCrew starts a job on n workers.
@@ -89,6 +92,9 @@ func (c *crew) carryOn() {
 	for u, slots := range c.order.Place {
 		o.Place[u] = slices.Clone(slots)
 		for i, s := range slots {
+			if s == control.Nowhere {
+				continue
+			}
 			if heir, gone := to[o.Slots[s].Worker]; gone {
 				o.Place[u][i] = slices.Index(o.Slots, control.Slot{Worker: heir, Loop: o.Slots[s].Loop})
 			}
@@ -122,14 +128,21 @@ func (c *crew) until(n int, ok func(said) bool) {
 				c.t.Fatalf("%s: %v", m.worker, said.Error)
 			}
 			c.deployed[m.worker] = said.Epoch
+			c.reached = max(c.reached, said.Reached)
 		}
 		return ok(m)
 	})
 }
 
-// finish waits for the ends of all parts.
+// finish waits for the ends of all parts. Those without tasks are told.
 func (c *crew) finish() (list []*control.Ended) {
 	c.t.Helper()
+	for _, i := range c.alive {
+		busy := slices.ContainsFunc(rewire.Places(c.order), func(p rewire.Place) bool { return rewire.Slot(c.order, p).Worker == i })
+		if !busy {
+			c.send(c.order.Workers[i].Worker, &control.End{Coordinator: c.epoch, Job: c.order.Job, Epoch: c.order.Epoch, How: control.Drain})
+		}
+	}
 	for {
 		list = list[:0]
 		for _, i := range c.alive {

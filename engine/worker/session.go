@@ -156,6 +156,9 @@ func (w *Worker) registered(s *session, answer *control.Registered) {
 		if j.ended != nil {
 			w.tell(j.ended)
 		}
+		if j.caughtUp != nil {
+			w.tell(j.caughtUp)
+		}
 	}
 }
 
@@ -205,6 +208,9 @@ func (w *Worker) report(s *session) {
 	for _, j := range w.jobs {
 		if !j.closed {
 			h.Jobs = append(h.Jobs, control.JobReport{JobState: j.state(), Stats: j.stats(), Links: j.links()})
+		}
+		if j.caughtUp != nil {
+			w.tell(j.caughtUp)
 		}
 	}
 	w.tell(h)

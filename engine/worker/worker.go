@@ -224,7 +224,10 @@ func (w *Worker) deploy(m *control.Deploy) {
 			return
 		}
 		if old.order.Epoch == m.Epoch {
-			if old.latest == nil || isClosed(old.latest) { // else it is said when the tasks are back
+			switch {
+			case old.answer != nil:
+				w.tell(old.answer)
+			case old.latest == nil: // else it is said when the tasks are back
 				w.tell(&control.Deployed{Job: m.Job, Epoch: m.Epoch})
 			}
 			return
@@ -260,12 +263,19 @@ func (w *Worker) end(m *control.End) {
 		w.fail(j, fmt.Errorf("aborted: %s", m.Reason))
 	default:
 		j.end(m.How)
+		w.settle(j)
 	}
 }
 
 // laneDone notes that a lane has come to its end.
 func (w *Worker) laneDone(j *job) {
-	if j.going--; j.going > 0 || j.phase != control.PhaseRunning {
+	j.going--
+	w.settle(j)
+}
+
+// settle ends a job's part that has come to its end. One that has no task may be given some yet, until it is told to end.
+func (w *Worker) settle(j *job) {
+	if j.going > 0 || j.phase != control.PhaseRunning || j.durable() && len(j.own) == 0 && !j.ending {
 		return
 	}
 	j.finish()

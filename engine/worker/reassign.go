@@ -1,0 +1,295 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fullspate/spate/engine/checkpoint"
+	"github.com/fullspate/spate/engine/control"
+	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/rewire"
+	"github.com/fullspate/spate/ft"
+	"github.com/fullspate/spate/partition"
+	"github.com/fullspate/spate/wire"
+)
+
+const (
+	// heldMost bounds how long a task waits for the others that one is to be made of together with it.
+	heldMost = time.Second
+	// cutFor is how long is waited for the checkpoint that a new task is made of.
+	cutFor = 30 * time.Second
+	// muteLogBytes is what a log may hold that leads to a task which is being made, or from one that nobody reads yet: half a
+	// minute of 200,000 tuples of 80 bytes each second.
+	muteLogBytes = 512 << 20
+)
+
+// leave takes a task out of its place that is to be nowhere. What others here have yet to read of its output stays until they
+// have.
+func (j *job) leave(p rewire.Place) {
+	t := j.dep.Units[p.Unit][p.Index]
+	l := j.own[p]
+	l.on(func() {
+		l.loop.Remove(t.Task)
+		l.taker.Remove(t.Task)
+		l.mute = slices.DeleteFunc(l.mute, func(m *deploy.Task) bool { return m == t })
+	})
+	rewire.Leave(j.dep, j, t)
+	delete(j.own, p)
+	j.held = slices.DeleteFunc(j.held, func(h *deploy.Task) bool { return h == t })
+	l.on(func() {
+		l.retired = append(l.retired, t)
+		l.reactor.Wake()
+	})
+}
+
+// Withdraw takes back a channel that a task here sends.
+func (j *job) Withdraw(here *deploy.Task, channel uint32) {
+	for _, p := range j.laneOf(here).order {
+		p.link.Withdraw(channel)
+	}
+}
+
+// forgetRetired gives back tasks that have left, once nobody reads what they have emitted.
+func (l *lane) forgetRetired() {
+	l.retired = slices.DeleteFunc(l.retired, func(t *deploy.Task) bool {
+		if !t.Idle() || l.taker.Holds(t.Task) {
+			return false
+		}
+		l.job.work.Go(func() { // it may be gigabytes
+			if err := t.Discard(); err != nil {
+				l.job.w.log.Error("closing a task that has left", "job", l.job.name, "error", err)
+			}
+		})
+		return true
+	})
+}
+
+// prepare has the old tasks of reassignments that are here wait, or checkpoint, as the phase wants it. It returns the greatest
+// position of one that waits.
+func (j *job) prepare(order *control.Deploy) (reached wire.Time, err error) {
+	held := j.held
+	j.held = nil
+	for i := range order.Reassign {
+		r := &order.Reassign[i]
+		for _, index := range r.Old {
+			t := j.dep.Units[r.Unit][index]
+			if !t.Local() {
+				continue
+			}
+			l := j.laneOf(t)
+			switch {
+			case r.Phase == control.Registering && r.Joins:
+				l.on(func() {
+					t.Hold(t.Position())
+					reached = max(reached, t.Position())
+				})
+				j.hold(t, order)
+			case r.Phase == control.Restoring:
+				l.on(func() {
+					if r.Joins && !t.Hold(r.Cut) {
+						err = fmt.Errorf("operator %q, task %d: it is at %v, and was to checkpoint at %v together with others", t.Operator(), t.Index, t.Position(), r.Cut)
+						return
+					}
+					l.taker.Cut(t.Task, r.Cut, r.Joins, func() { t.Hold(wire.TimeMax) })
+					l.reactor.Wake()
+				})
+				if r.Joins {
+					j.hold(t, order)
+				}
+			}
+		}
+	}
+	for _, t := range held {
+		if !slices.Contains(j.held, t) {
+			j.letGo(t)
+			l := j.laneOf(t)
+			l.on(func() { l.taker.Release(t.Task) })
+		}
+	}
+	return reached, err
+}
+
+// hold notes that a task waits, which it does not for ever.
+func (j *job) hold(t *deploy.Task, order *control.Deploy) {
+	j.held = append(j.held, t)
+	time.AfterFunc(heldMost, func() {
+		j.w.post(func() {
+			if j.order == order && !j.closed && slices.Contains(j.held, t) {
+				j.letGo(t)
+			}
+		})
+	})
+}
+
+func (j *job) letGo(t *deploy.Task) {
+	l := j.laneOf(t)
+	l.on(func() { t.Hold(wire.TimeMax) })
+	l.reactor.Wake()
+}
+
+// heed notes which of the tasks here are mute by an order: those that were and are not any more have checkpoints taken.
+func (j *job) heed(order *control.Deploy) (err error) {
+	for _, l := range j.lanes {
+		if l == nil {
+			continue
+		}
+		l.on(func() {
+			l.level = false
+			l.mute = slices.DeleteFunc(l.mute, func(t *deploy.Task) bool {
+				if _, mute := rewire.Mute(order, placeOf(t)); mute {
+					return false
+				}
+				if !l.taker.Has(t.Task) {
+					err = errors.Join(err, j.keepOf(l, t, 0))
+				}
+				return true
+			})
+		})
+	}
+	return err
+}
+
+// succession is what tasks here are to be made of.
+type succession struct {
+	id    uint64 // of the reassignment
+	old   []ft.TaskID
+	cut   wire.Time
+	joins bool
+	all   []partition.Range // of all tasks that take over from those
+	made  []heir
+}
+
+// heir is a task that is to be made.
+type heir struct {
+	place    rewire.Place
+	id       ft.TaskID
+	namesake bool
+}
+
+// successions are what has to be done for the new tasks among some: where each comes from one old task, one for each of those.
+func (j *job) successions(order *control.Deploy, tasks []rewire.Place) (list []succession) {
+	for i := range order.Reassign {
+		r := &order.Reassign[i]
+		ranges := order.Ranges[r.Unit]
+		groups := [][]int{r.Old}
+		if !r.Joins {
+			groups = nil
+			for _, old := range r.Old {
+				groups = append(groups, []int{old})
+			}
+		}
+		for _, group := range groups {
+			s := succession{id: r.ID, cut: r.Cut, joins: r.Joins}
+			for _, old := range group {
+				s.old = append(s.old, j.dep.ID(j.dep.Units[r.Unit][old]))
+			}
+			for _, index := range r.New {
+				if !r.Joins && !ranges[group[0]].Covers(ranges[index]) {
+					continue
+				}
+				s.all = append(s.all, ranges[index])
+				if p := (rewire.Place{Unit: r.Unit, Index: index}); slices.Contains(tasks, p) {
+					s.made = append(s.made, heir{p, j.dep.ID(j.dep.Units[p.Unit][p.Index]), rewire.Namesake(order, p)})
+				}
+			}
+			slices.SortFunc(s.all, func(a, b partition.Range) int {
+				if a.First < b.First {
+					return -1
+				}
+				return 1
+			})
+			if len(s.made) > 0 {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// succeed makes tasks of the checkpoints of those that they take over from. What they are made of is their own first checkpoint.
+func (j *job) succeed(ctx context.Context, s succession, hosts []control.Host) (list []restored, err error) {
+	began := time.Now()
+	pieces := make([]*ft.Checkpoint, len(s.old))
+	for i, id := range s.old {
+		if pieces[i], err = j.cutOf(ctx, id, s, hosts); err != nil {
+			return nil, err
+		}
+	}
+	fetched := time.Now()
+	if len(s.all) > 1 || len(pieces) > 1 {
+		if pieces, err = ft.Repartition(pieces, s.all); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range s.made {
+		c := pieces[slices.Index(s.all, h.id.Range)]
+		r := restored{generation: c.Generation, from: c.Position}
+		if r.Task, err = j.dep.Build(h.place.Unit, h.place.Index); err != nil {
+			return list, err
+		}
+		list = append(list, r)
+		if err := r.Restore(c, j.pool); err != nil {
+			return list, fmt.Errorf("checkpoint %d of %v, cut for %v: %w", c.Generation, s.old, h.id, err)
+		}
+		if h.namesake {
+			continue
+		}
+		c.Follows = 0
+		kept := checkpoint.Kept{Task: h.id, Generation: c.Generation, Position: c.Position, Encoded: c.Append(nil)}
+		if err := j.w.backups.Put(ctx, j.name, j.backups.Load().Holders[h.id], kept); err != nil {
+			return list, fmt.Errorf("first checkpoint of %v: %w", h.id, err)
+		}
+	}
+	j.w.log.Info("tasks made of others", "job", j.name, "old", s.old, "new", len(s.made), "position", list[0].from, "fetched", fetched.Sub(began), "took", time.Since(began))
+	return list, nil
+}
+
+// cutOf fetches the checkpoint of an old task that new ones are made of.
+func (j *job) cutOf(ctx context.Context, id ft.TaskID, s succession, hosts []control.Host) (*ft.Checkpoint, error) {
+	wanted := func(i ft.Info) bool { return i.Position == s.cut || i.Position > s.cut && !s.joins }
+	for began := time.Now(); ; {
+		c, err := j.w.backups.Wanted(ctx, j.name, hosts, id, wanted)
+		switch {
+		case err == nil:
+			return c, nil
+		case ctx.Err() != nil || time.Since(began) > cutFor:
+			return nil, fmt.Errorf("the checkpoint of %v at %v: %w", id, s.cut, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// lookLevel looks whether the lane's mute tasks have processed whatever has come, and tells the desk when they have.
+func (l *lane) lookLevel() {
+	if l.level || slices.ContainsFunc(l.mute, func(t *deploy.Task) bool { return !t.Level() }) {
+		return
+	}
+	l.level = true
+	l.job.w.post(l.job.tellCaughtUp)
+}
+
+// tellCaughtUp tells the coordinator that the new tasks here are where the old ones are, once that holds for all of them.
+func (j *job) tellCaughtUp() {
+	if j.closed || len(j.order.Reassign) == 0 {
+		return
+	}
+	for _, l := range j.lanes {
+		if l == nil {
+			continue
+		}
+		level := true
+		l.on(func() { level = l.level || len(l.mute) == 0 })
+		if !level {
+			return
+		}
+	}
+	r := &j.order.Reassign[0]
+	j.caughtUp = &control.CaughtUp{Job: j.name, Epoch: j.order.Epoch, Reassignment: r.ID}
+	j.w.tell(j.caughtUp)
+}
