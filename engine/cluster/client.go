@@ -86,30 +86,77 @@ func (c *Client) Job(ctx context.Context, id string) (info coordinator.JobInfo, 
 }
 
 // Wait waits until a job has ended. A coordinator that does not answer may be on its way back, and is waited for.
-func (c *Client) Wait(ctx context.Context, id string) (coordinator.JobInfo, error) {
-	path := jobPath(id, "/info?wait="+seconds(waitTurn))
+func (c *Client) Wait(ctx context.Context, id string) (info coordinator.JobInfo, err error) {
+	err = c.await(ctx, jobPath(id, "/info"), func(answer []byte) (bool, error) {
+		info = coordinator.JobInfo{}
+		err := json.Unmarshal(answer, &info)
+		return info.State.Over(), err
+	})
+	return info, err
+}
+
+// await asks for something again and again until it is as it is to be. The path takes ?wait.
+func (c *Client) await(ctx context.Context, path string, is func(answer []byte) (bool, error)) error {
+	path += "?wait=" + seconds(waitTurn)
 	heard := time.Now()
 	for {
-		var info coordinator.JobInfo
-		err := c.do(ctx, http.MethodGet, path, nil, &info)
+		var answer json.RawMessage
+		err := c.do(ctx, http.MethodGet, path, nil, &answer)
 		var refused *coordinator.Error
 		switch {
-		case err == nil && info.State.Over():
-			return info, nil
-		case ctx.Err() != nil:
-			return info, context.Cause(ctx)
 		case err == nil:
+			if yes, err := is(answer); err != nil || yes {
+				return err
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			heard = time.Now()
 			continue
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.As(err, &refused) && refused.Code != coordinator.Unavailable, time.Since(heard) > requestPatience:
-			return info, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return info, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-time.After(lookEvery):
 		}
 	}
+}
+
+// Rescale has an operator run in another number of tasks while its job goes on. It returns when that is under way.
+func (c *Client) Rescale(ctx context.Context, job, operator string, tasks int) (api.Reassignment, error) {
+	return c.reassign(ctx, job, operator, "/rescale", api.Rescale{Parallelism: tasks})
+}
+
+// Rebalance cuts the key space of an operator anew while its job goes on: at the hashes given, or evenly. It returns when that is
+// under way.
+func (c *Client) Rebalance(ctx context.Context, job, operator string, cuts []api.Hash) (api.Reassignment, error) {
+	return c.reassign(ctx, job, operator, "/rebalance", api.Rebalance{Cuts: cuts})
+}
+
+// Migrate has a task go on on another worker while its job goes on: on that of a name, or on the one with the fewest tasks. It
+// returns when that is under way.
+func (c *Client) Migrate(ctx context.Context, job, operator string, task int, to string) (api.Reassignment, error) {
+	return c.reassign(ctx, job, operator, "/tasks/"+strconv.Itoa(task)+"/migrate", api.Migrate{Worker: to})
+}
+
+func (c *Client) reassign(ctx context.Context, job, operator, what string, body any) (re api.Reassignment, err error) {
+	err = c.do(ctx, http.MethodPost, jobPath(job, "/operators/"+url.PathEscape(operator)+what), body, &re)
+	return re, err
+}
+
+// Reassigned waits until a reassignment of a job has ended: it is done, or was given up. A coordinator that does not answer may be
+// on its way back, and is waited for.
+func (c *Client) Reassigned(ctx context.Context, job string, id uint64) (re api.Reassignment, err error) {
+	err = c.await(ctx, jobPath(job, "/reassignments/"+strconv.FormatUint(id, 10)), func(answer []byte) (bool, error) {
+		re = api.Reassignment{}
+		err := json.Unmarshal(answer, &re)
+		return re.State.Over(), err
+	})
+	return re, err
 }
 
 // Cluster says how the whole is.

@@ -51,6 +51,65 @@ func (s *Server) end(ctx context.Context, id string, how control.How) (err error
 	return err
 }
 
+// Rescale has an operator of a job run in another number of tasks while the job goes on. It returns when that is under way: see
+// Reassigned. What is wrong with the request is an *Error.
+func (s *Server) Rescale(ctx context.Context, job, operator string, tasks int) (Reassignment, error) {
+	return s.reassign(ctx, func(m *Machine, now time.Time) (Reassignment, error) { return m.Rescale(now, job, operator, tasks) })
+}
+
+// Rebalance cuts the key space of an operator anew, as Rescale changes the number of its tasks: at the hashes given, or evenly.
+func (s *Server) Rebalance(ctx context.Context, job, operator string, cuts []uint64) (Reassignment, error) {
+	return s.reassign(ctx, func(m *Machine, now time.Time) (Reassignment, error) { return m.Rebalance(now, job, operator, cuts) })
+}
+
+// Migrate has a task go on on another worker, as Rescale changes the number of tasks: on the one of that name, or on the one with
+// the fewest.
+func (s *Server) Migrate(ctx context.Context, job, operator string, task int, to string) (Reassignment, error) {
+	return s.reassign(ctx, func(m *Machine, now time.Time) (Reassignment, error) { return m.Migrate(now, job, operator, task, to) })
+}
+
+func (s *Server) reassign(ctx context.Context, do func(*Machine, time.Time) (Reassignment, error)) (re Reassignment, err error) {
+	asked := s.ask(ctx, func(d *desk, now time.Time) { re, err = do(d.machine, now) })
+	if asked != nil {
+		return Reassignment{}, asked
+	}
+	return re, err
+}
+
+// Reassigned waits until a reassignment of a job has ended, and says what has become of it. When ctx is done, it says how far it
+// is, with ctx's error.
+func (s *Server) Reassigned(ctx context.Context, job string, id uint64) (Reassignment, error) {
+	var re Reassignment
+	err := s.await(ctx, func(ctx context.Context) (bool, error) {
+		info, err := s.Job(ctx, job)
+		if err != nil {
+			return false, err
+		}
+		re, err = info.Reassignment(id)
+		return re.State.Over(), err
+	})
+	return re, err
+}
+
+// await waits until something is so, at which it looks after every event of a job.
+func (s *Server) await(ctx context.Context, is func(context.Context) (bool, error)) error {
+	for {
+		s.changedMu.Lock()
+		changed := s.changed
+		s.changedMu.Unlock()
+		if yes, err := is(context.WithoutCancel(ctx)); err != nil || yes {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-s.dead:
+			return errStopping
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Dismiss asks all workers to end their processes.
 func (s *Server) Dismiss(ctx context.Context, reason string) error {
 	return s.ask(ctx, func(d *desk, now time.Time) { d.machine.Dismiss(now, reason) })
@@ -92,22 +151,12 @@ func (s *Server) Job(ctx context.Context, id string) (info JobInfo, err error) {
 
 // Wait waits until a job has ended, and says all about it. When ctx is done, it says how far it is, with ctx's error.
 func (s *Server) Wait(ctx context.Context, id string) (JobInfo, error) {
-	for {
-		s.changedMu.Lock()
-		changed := s.changed
-		s.changedMu.Unlock()
-		info, err := s.Job(context.WithoutCancel(ctx), id)
-		if err != nil || info.State.Over() {
-			return info, err
-		}
-		select {
-		case <-changed:
-		case <-s.dead:
-			return info, errStopping
-		case <-ctx.Done():
-			return info, ctx.Err()
-		}
-	}
+	var info JobInfo
+	err := s.await(ctx, func(ctx context.Context) (over bool, err error) {
+		info, err = s.Job(ctx, id)
+		return info.State.Over(), err
+	})
+	return info, err
 }
 
 // AuthStats counts what became of connections.

@@ -74,6 +74,16 @@ type JobInfo struct {
 	Reassignments []Reassignment // the last 32 that have ended, and the one that is under way
 }
 
+// Reassignment is one of the job's by its id.
+func (j *JobInfo) Reassignment(id uint64) (Reassignment, error) {
+	for _, re := range j.Reassignments {
+		if re.ID == id {
+			return re, nil
+		}
+	}
+	return Reassignment{}, errorf(NotFound, "job %q has had no reassignment %d lately", j.ID, id)
+}
+
 // PartInfo says how a worker's part of a job is.
 type PartInfo struct {
 	Worker      string

@@ -54,7 +54,7 @@ func TestResponses(t *testing.T) {
 		{"GET /api/v1/jobs", "/api/v1/jobs", "", failed, 200, `"failure":{"worker":"w1","operator":"count","task":1,"time":"12.345s/3#7","time_ms":12345,"key":"17","message":"boom"`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"params":{"n":1},"parallelism":{"count":1},"config":{"pace":1},"fingerprint":"ffffffffffffffff"`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"splits":["a","b"],"position":"∞","position_ms":null`},
-		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"operator":"count","task":0,"worker":"w1","loop":1,"fused":false,"range":{"first":"0000000000000000","last":"ffffffffffffffff"},"position":null`},
+		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"operator":"count","task":0,"worker":"w1","loop":1,"fused":false,"role":"speaking","range":{"first":"0000000000000000","last":"ffffffffffffffff"},"position":null`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"position":"12.345s/3#7","position_ms":12345,"frontier_lag_ms":2,"latency":{"count":9,"p50_ms":1,"p95_ms":2,"p99_ms":3,"max_ms":4.5},"tuples_in":10,"tuples_out":0,"rate_in":2.5,"rate_out":1,"true_rate":10,"busy":0.25`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"cause":"heartbeats","reason":"silent","heard":"2026-01-02T03:04:05.006Z","detected":"2026-01-02T03:04:06.006Z","after_ms":1000,"tasks":[{"operator":"count","task":0,"position":"12.345s/3#7","position_ms":12345},{"operator":"in","task":0,"position":null,"position_ms":null}]`},
 		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", failed, 200, `"results":[{"worker":"w1","name":"sum","data":[1]}]`},
@@ -76,6 +76,21 @@ func TestResponses(t *testing.T) {
 		{"POST /api/v1/jobs", "/api/v1/jobs", `{"graph":"` + strings.Repeat("x", bodyMax) + `"}`, nil, 413, `"code":"too_large"`},
 		{"POST /api/v1/jobs/{id}/drain", "/api/v1/jobs/j1/drain", "", nil, 202, `"id":"j1"`},
 		{"POST /api/v1/jobs/{id}/cancel", "/api/v1/jobs/j1/cancel", "", nil, 202, `"id":"j1"`},
+		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"operator":"count","task":2,"worker":"w1","loop":0,"fused":false,"role":"mute"`},
+		{"GET /api/v1/jobs/{id}", "/api/v1/jobs/j1", "", nil, 200, `"reassignments":[{"id":7,"kind":"rescale","operator":"count","state":"restoring","old":[{"task":0,"worker":"w1"`},
+		{rescalePattern, "/api/v1/jobs/j1/operators/count/rescale", `{"parallelism":2}`, nil, 202, `"state":"registering"`},
+		{rescalePattern, "/api/v1/jobs/j1/operators/count/rescale?wait=5", `{"parallelism":2}`, nil, 200, `"ended":"2026-01-02T03:04:06.006Z","register_ms":1,"restore_ms":2,"catch_up_ms":3,"switch_ms":4`},
+		{rescalePattern, "/api/v1/jobs/j1/operators/count/rescale?wait=x", `{"parallelism":2}`, nil, 400, `want seconds`},
+		{rescalePattern, "/api/v1/jobs/j1/operators/count/rescale", `{"tasks":2}`, nil, 400, `unknown field`},
+		{rebalancePattern, "/api/v1/jobs/j1/operators/count/rebalance", `{}`, nil, 202, `"id":7`},
+		{rebalancePattern, "/api/v1/jobs/j1/operators/count/rebalance", `{"cuts":["0xg"]}`, nil, 400, `hash \"0xg\", want a number`},
+		{rebalancePattern, "/api/v1/jobs/j1/operators/count/rebalance", `{"cuts":[1.5]}`, nil, 400, `hash \"1.5\", want a number`},
+		{migratePattern, "/api/v1/jobs/j1/operators/count/tasks/0/migrate", `{}`, nil, 202, `"id":7`},
+		{migratePattern, "/api/v1/jobs/j1/operators/count/tasks/x/migrate", `{}`, nil, 400, `task is \"x\"`},
+		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/7", "", nil, 200, `"state":"restoring"`},
+		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/7?wait=1", "", nil, 200, `"state":"done"`},
+		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/8", "", nil, 404, `no reassignment 8`},
+		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/x", "", nil, 400, `reassignment is \"x\"`},
 		{"GET /healthz", "/healthz", "", nil, 200, `{"status":"ok"}`},
 		{"GET /readyz", "/readyz", "", nil, 200, `{"status":"ready"}`},
 		{"GET /debug/pprof/", "/debug/pprof/", "", nil, 200, "goroutine"},
@@ -116,7 +131,8 @@ func TestErrors(t *testing.T) {
 				continue // answer without the coordinator
 			}
 			_, path, _ := strings.Cut(rt.pattern, " ")
-			w := call(t, &stub{err: tt.err}, rt.pattern, strings.Replace(path, "{id}", "j1", 1), `{}`)
+			path = strings.NewReplacer("{id}", "j1", "{operator}", "count", "{task}", "0", "{reassignment}", "7").Replace(path)
+			w := call(t, &stub{err: tt.err}, rt.pattern, path, `{}`)
 			if w.Code != tt.status || !strings.Contains(w.Body.String(), `{"error":{"code":"`+tt.code+`","message":"`) {
 				t.Errorf("%s: %v becomes %d with %s, want %d with code %q", rt.pattern, tt.err, w.Code, w.Body, tt.status, tt.code)
 			}
@@ -143,6 +159,7 @@ func TestSecrets(t *testing.T) {
 		{"scheme in lower case", "POST /api/v1/jobs", "/api/v1/jobs", []func(*http.Request){with("bearer " + secret.Reveal())}, 201},
 		{"drain", "POST /api/v1/jobs/{id}/drain", "/api/v1/jobs/j1/drain", []func(*http.Request){with("")}, 401},
 		{"cancel", "POST /api/v1/jobs/{id}/cancel", "/api/v1/jobs/j1/cancel", []func(*http.Request){with("")}, 401},
+		{"rescale", rescalePattern, "/api/v1/jobs/j1/operators/count/rescale", []func(*http.Request){with("")}, 401},
 		{"profile", "POST /api/v1/profile", "/api/v1/profile", []func(*http.Request){with("")}, 401},
 		{"reading", "GET /api/v1/jobs", "/api/v1/jobs", []func(*http.Request){with(""), far}, 200},
 		{"pprof from afar", "GET /debug/pprof/", "/debug/pprof/", []func(*http.Request){with(""), far}, 401},
@@ -156,7 +173,7 @@ func TestSecrets(t *testing.T) {
 			if w.Code != tt.status {
 				t.Errorf("got %d with %s, want %d", w.Code, w.Body, tt.status)
 			}
-			if w.Code == 401 && (s.asked.Program != "" || s.drained != "" || s.kind != "") {
+			if w.Code == 401 && (s.asked.Program != "" || s.drained != "" || s.moved != "" || s.kind != "") {
 				t.Error("it was done all the same")
 			}
 			if w.Code == 401 && w.Header().Get("WWW-Authenticate") == "" {
@@ -190,6 +207,27 @@ func TestWhatIsNotThere(t *testing.T) {
 		}
 		if w.Code == 405 && w.Header().Get("Allow") == "" {
 			t.Errorf("%s %s: the response does not say what is allowed", tt.method, tt.url)
+		}
+	}
+}
+
+const (
+	rescalePattern   = "POST /api/v1/jobs/{id}/operators/{operator}/rescale"
+	rebalancePattern = "POST /api/v1/jobs/{id}/operators/{operator}/rebalance"
+	migratePattern   = "POST /api/v1/jobs/{id}/operators/{operator}/tasks/{task}/migrate"
+)
+
+func TestReassignmentsArePassedOn(t *testing.T) {
+	tests := []struct{ pattern, url, body, want string }{
+		{rescalePattern, "/api/v1/jobs/j1/operators/a.b/rescale", `{"parallelism":3}`, "j1 a.b to 3"},
+		{rebalancePattern, "/api/v1/jobs/j1/operators/count/rebalance", `{"cuts":[16,"0xFFFFFFFFFFFFFFFF","256"]}`, "j1 count at [10 ffffffffffffffff 100]"},
+		{migratePattern, "/api/v1/jobs/j1/operators/count/tasks/5/migrate", `{"worker":"w2"}`, `j1 count/5 to "w2"`},
+	}
+	for _, tt := range tests {
+		s := &stub{}
+		w := call(t, s, tt.pattern, tt.url, tt.body)
+		if s.moved != tt.want || w.Header().Get("Location") != "/api/v1/jobs/j1/reassignments/7" {
+			t.Errorf("%s: asked for %q, at %q, want %q", tt.pattern, s.moved, w.Header().Get("Location"), tt.want)
 		}
 	}
 }

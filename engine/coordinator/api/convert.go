@@ -34,8 +34,9 @@ func jobOf(j coordinator.JobInfo) Job {
 		JobSummary: summaryOf(j.JobSummary), Params: j.Spec.Params, Parallelism: j.Spec.Parallelism, Config: ConfigOf(j.Spec.Config),
 		Fingerprint: hex(j.Spec.Fingerprint), Operators: list(j.Topology.Operators, operatorOf), Tasks: tasksOf(j),
 		Parts: list(j.Parts, partOf), Losses: list(j.Losses, LossOf),
-		Recoveries: Recoveries{j.Recoveries.Count, j.Recoveries.Attempts, ms(j.Recoveries.Last)},
-		Results:    list(j.Results, func(r engine.Result) engine.Result { return r }), Events: list(j.Events, eventOf),
+		Reassignments: list(j.Reassignments, reassignmentOf),
+		Recoveries:    Recoveries{j.Recoveries.Count, j.Recoveries.Attempts, ms(j.Recoveries.Last)},
+		Results:       list(j.Results, func(r engine.Result) engine.Result { return r }), Events: list(j.Events, eventOf),
 	}
 }
 
@@ -63,8 +64,11 @@ func tasksOf(j coordinator.JobInfo) []Task {
 				continue
 			}
 			t := Task{
-				Operator: op.ID, Task: i, Worker: place.Worker, Loop: place.Loop, Fused: op.Host != op.ID,
+				Operator: op.ID, Task: i, Worker: place.Worker, Loop: place.Loop, Fused: op.Host != op.ID, Role: Speaking,
 				Range: rangeOf(place.Range), Splits: place.Splits,
+			}
+			if place.Mute {
+				t.Role = Mute
 			}
 			if c, ok := counters[name{op.ID, i}]; ok {
 				t.count(c)

@@ -24,6 +24,10 @@ type Coordinator interface {
 	Submit(ctx context.Context, r coordinator.Request) (id string, err error)
 	Drain(ctx context.Context, id string) error
 	Cancel(ctx context.Context, id string) error
+	Rescale(ctx context.Context, job, operator string, tasks int) (coordinator.Reassignment, error)
+	Rebalance(ctx context.Context, job, operator string, cuts []uint64) (coordinator.Reassignment, error)
+	Migrate(ctx context.Context, job, operator string, task int, to string) (coordinator.Reassignment, error)
+	Reassigned(ctx context.Context, job string, id uint64) (coordinator.Reassignment, error)
 	Info(ctx context.Context) (coordinator.ClusterInfo, error)
 	Workers(ctx context.Context) ([]coordinator.WorkerInfo, error)
 	Jobs(ctx context.Context) ([]coordinator.JobSummary, error)
@@ -94,6 +98,10 @@ func newAPI(cfg Config) *api {
 		{"GET /api/v1/jobs/{id}/info", anyone, a.jobInfo},
 		{"POST /api/v1/jobs/{id}/drain", holders, a.drain},
 		{"POST /api/v1/jobs/{id}/cancel", holders, a.cancel},
+		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", anyone, a.reassignment},
+		{"POST /api/v1/jobs/{id}/operators/{operator}/rescale", holders, a.rescale},
+		{"POST /api/v1/jobs/{id}/operators/{operator}/rebalance", holders, a.rebalance},
+		{"POST /api/v1/jobs/{id}/operators/{operator}/tasks/{task}/migrate", holders, a.migrate},
 		{"GET /api/v1/events", anyone, a.events},
 		{"POST /api/v1/profile", holders, a.profile},
 		{"GET /metrics", anyone, served(metrics)},

@@ -128,6 +128,8 @@ func TestEnumsAreComplete(t *testing.T) {
 		{"event", schemas["Event"].Value.Properties["kind"].Value, constants(t, "EventKind")},
 		{"job", schemas["JobState"].Value, constants(t, "State")},
 		{"worker", worker, constants(t, "WorkerState")},
+		{"reassignment", schemas["Reassignment"].Value.Properties["state"].Value, constants(t, "ReassignState")},
+		{"kind of reassignment", schemas["Reassignment"].Value.Properties["kind"].Value, constants(t, "ReassignKind")},
 		{"cause", schemas["Loss"].Value.Properties["cause"].Value, constants(t, "Cause")},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/fullspate/spate/engine"
@@ -22,6 +23,7 @@ type stub struct {
 	profiles []coordinator.Profile
 
 	asked   coordinator.Request
+	moved   string // what was to be reassigned
 	drained string
 	kind    string
 	took    time.Duration
@@ -40,6 +42,39 @@ func (s *stub) Drain(_ context.Context, id string) error {
 }
 
 func (s *stub) Cancel(ctx context.Context, id string) error { return s.Drain(ctx, "not "+id) }
+
+func (s *stub) Rescale(_ context.Context, job, operator string, tasks int) (coordinator.Reassignment, error) {
+	s.moved = fmt.Sprintf("%s %s to %d", job, operator, tasks)
+	return reassignment(coordinator.Registering), s.err
+}
+
+func (s *stub) Rebalance(_ context.Context, job, operator string, cuts []uint64) (coordinator.Reassignment, error) {
+	s.moved = fmt.Sprintf("%s %s at %x", job, operator, cuts)
+	return reassignment(coordinator.Registering), s.err
+}
+
+func (s *stub) Migrate(_ context.Context, job, operator string, task int, to string) (coordinator.Reassignment, error) {
+	s.moved = fmt.Sprintf("%s %s/%d to %q", job, operator, task, to)
+	return reassignment(coordinator.Registering), s.err
+}
+
+func (s *stub) Reassigned(_ context.Context, job string, id uint64) (coordinator.Reassignment, error) {
+	return reassignment(coordinator.Done), s.err
+}
+
+func reassignment(state coordinator.ReassignState) coordinator.Reassignment {
+	full := partition.Full()
+	halves, _ := full.Cut(1 << 63) // which is within it
+	re := coordinator.Reassignment{
+		ID: 7, Kind: coordinator.Rescale, Operator: "count", State: state, Begun: when,
+		Old: []coordinator.ReassignedTask{{Task: 0, Worker: "w1", Range: full}},
+		New: []coordinator.ReassignedTask{{Task: 1, Worker: "w1", Range: halves[0]}, {Task: 2, Worker: "w2", Range: halves[1]}},
+	}
+	if state.Over() {
+		re.Ended, re.Register, re.Restore, re.CatchUp, re.Switch = when.Add(time.Second), time.Millisecond, 2*time.Millisecond, 3*time.Millisecond, 4*time.Millisecond
+	}
+	return re
+}
 
 func (s *stub) Info(context.Context) (coordinator.ClusterInfo, error) {
 	return coordinator.ClusterInfo{
@@ -119,7 +154,9 @@ func runningJob() coordinator.JobInfo {
 		Topology: coordinator.Topology{Name: "count", Operators: []coordinator.Operator{
 			{ID: "in", Kind: "source", Host: "in", Tasks: []coordinator.Place{{Worker: "w1", Range: full, Splits: []string{"a", "b"}}}},
 			{ID: "pass", Kind: "process", Host: "in", Inputs: []coordinator.Input{{Operator: "in", Output: "out"}}, Tasks: []coordinator.Place{{Worker: "w1", Range: full}}},
-			{ID: "count", Kind: "process", Host: "count", Inputs: []coordinator.Input{{Operator: "pass", Output: "out"}}, Tasks: []coordinator.Place{{Worker: "w1", Loop: 1, Range: full}}},
+			{ID: "count", Kind: "process", Host: "count", Inputs: []coordinator.Input{{Operator: "pass", Output: "out"}}, Tasks: []coordinator.Place{
+				{Worker: "w1", Loop: 1, Range: full}, {Part: -1, Loop: -1}, {Worker: "w1", Range: full, Mute: true},
+			}},
 		}},
 		Parts: []coordinator.PartInfo{{
 			Worker: "w1", Incarnation: 1<<64 - 1, Phase: "running", Reported: when, Elapsed: time.Minute,
@@ -131,6 +168,7 @@ func runningJob() coordinator.JobInfo {
 			{TaskStats: engine.TaskStats{Worker: "w1", Operator: "in", TuplesOut: 50, Position: wire.TimeMax}},
 			{TaskStats: engine.TaskStats{Worker: "w1", Operator: "pass", Fused: true, TuplesIn: 50, TuplesOut: 49}},
 		},
+		Reassignments: []coordinator.Reassignment{reassignment(coordinator.Restoring)},
 		Events: []coordinator.Event{
 			{Seq: 1, At: when, Kind: coordinator.JobSubmitted, Job: "j1", Text: "count on 1 workers"},
 			{Seq: 2, At: when, Kind: coordinator.JobStarted, Job: "j1", Took: 1500 * time.Microsecond},

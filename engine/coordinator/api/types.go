@@ -136,8 +136,10 @@ type Job struct {
 	Parts       []Part          `json:"parts"`
 	Losses      []Loss          `json:"losses"`     // the last 64
 	Recoveries  Recoveries      `json:"recoveries"` // of them
-	Results     []engine.Result `json:"results"`
-	Events      []Event         `json:"events"`
+	// Reassignments are the last 32 that have ended, and the one that is under way.
+	Reassignments []Reassignment  `json:"reassignments"`
+	Results       []engine.Result `json:"results"`
+	Events        []Event         `json:"events"`
 }
 
 // Recoveries says how often a job was carried on after losses.
@@ -162,6 +164,7 @@ type Task struct {
 	Worker        string   `json:"worker"`
 	Loop          int      `json:"loop"`
 	Fused         bool     `json:"fused"`
+	Role          Role     `json:"role"`
 	Range         Range    `json:"range"`
 	Splits        []string `json:"splits,omitempty"`
 	Position      *string  `json:"position"`    // τ; null before the first report
@@ -177,6 +180,15 @@ type Task struct {
 	QueueBytes    int64    `json:"queue_bytes"`
 	StateBytes    int64    `json:"state_bytes"`
 }
+
+// Role says whether anybody reads what a task emits.
+type Role string
+
+// The roles of a task.
+const (
+	Speaking Role = "speaking"
+	Mute     Role = "mute" // it is to take over from others
+)
 
 // Range is a range of key hashes, both ends included, as 16 hex digits.
 type Range struct {

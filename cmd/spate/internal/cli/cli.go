@@ -81,6 +81,9 @@ type grammar struct {
 	Status      statusCommand      `cmd:"" help:"Say how a cluster or a job is."`
 	Top         topCommand         `cmd:"" help:"Watch a job on the terminal."`
 	Profile     profileCommand     `cmd:"" help:"Take one profile of all workers."`
+	Rescale     rescaleCommand     `cmd:"" help:"Have an operator run in another number of tasks, while its job goes on."`
+	Rebalance   rebalanceCommand   `cmd:"" help:"Cut an operator's key space anew, while its job goes on."`
+	Migrate     migrateCommand     `cmd:"" help:"Have a task go on on another worker."`
 	Drain       drainCommand       `cmd:"" help:"End a job's input, and let it come to its end."`
 	Cancel      cancelCommand      `cmd:"" help:"End a job early."`
 

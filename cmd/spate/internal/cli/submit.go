@@ -14,10 +14,12 @@ import (
 
 	"github.com/fullspate/spate/cmd/spate/internal/look"
 	"github.com/fullspate/spate/cmd/spate/internal/report"
+	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/cluster"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/coordinator"
 	"github.com/fullspate/spate/engine/coordinator/api"
+	"github.com/fullspate/spate/ft"
 )
 
 type submitCommand struct {
@@ -29,6 +31,9 @@ type submitCommand struct {
 	Pace        float64        `placeholder:"X" help:"Seconds of input per second: 1 is real time (default: as fast as possible)."`
 	Memory      byteSize       `placeholder:"BYTES" help:"Bound on state and logs on each worker, such as 4GiB (default: that of the worker)."`
 	NoFuse      bool           `help:"Give every operator tasks of its own."`
+	Recovery    string         `default:"none" enum:"none,sm" placeholder:"none|sm" help:"What becomes of the job when it loses a worker: none, it fails; sm, state management: other workers bring back what that had from checkpoints that they keep of each other's tasks. Tasks can be reassigned with sm only (default: none)."`
+	Interval    time.Duration  `name:"checkpoint-interval" placeholder:"D" help:"Time between two checkpoints of a task (default: ${checkpoint_interval})."`
+	Replicas    int            `default:"1" placeholder:"N" help:"How many other workers keep each checkpoint (default: 1)."`
 	Wait        bool           `help:"Wait until the job has ended, and print what it has to tell."`
 	clusterFlags
 }
@@ -39,12 +44,19 @@ func (submitCommand) Help() string {
 an interrupt ends the waiting, and not the job.
 
 	spate submit linearroad --params '{"seed":1,"xways":2,"from":0,"to":600}' --workers 2
+	spate submit wordcount --recovery sm --checkpoint-interval 2s
 	spate submit wordcount --params @wordcount.json --parallelism counter=4 --pin output=0 --wait --json`
 }
 
 // Validate checks the flags.
 func (c *submitCommand) Validate() error {
-	faults := []error{needs("PROGRAM", c.Program), atLeast("--workers", c.Workers, 0)}
+	faults := []error{needs("PROGRAM", c.Program), atLeast("--workers", c.Workers, 0), atLeast("--replicas", c.Replicas, 1)}
+	if c.Interval < 0 {
+		faults = append(faults, fmt.Errorf("--checkpoint-interval is %v, want more than 0", c.Interval))
+	}
+	if (c.Interval != 0 || c.Replicas > 1) && c.Recovery == "none" {
+		faults = append(faults, errors.New("--checkpoint-interval and --replicas are for --recovery sm: else no checkpoints are taken"))
+	}
 	for id, n := range c.Parallelism {
 		faults = append(faults, atLeast("--parallelism "+id, n, 1))
 	}
@@ -75,7 +87,7 @@ func (c *submitCommand) Run(ctx context.Context, out *output) error {
 	}
 	id, err := client.Submit(ctx, coordinator.Request{
 		Program: c.Program, Params: params, Parallelism: c.Parallelism, Workers: c.Workers, Pins: c.Pin,
-		Config: control.JobConfig{Pace: c.Pace, Memory: int64(c.Memory), NoFuse: c.NoFuse, Labels: true},
+		Config: c.config(),
 	})
 	if err != nil {
 		return asked(err)
@@ -87,6 +99,18 @@ func (c *submitCommand) Run(ctx context.Context, out *output) error {
 		_, err := fmt.Fprintln(w, id)
 		return err
 	})
+}
+
+// config is the job's.
+func (c *submitCommand) config() control.JobConfig {
+	config := control.JobConfig{Pace: c.Pace, Memory: int64(c.Memory), NoFuse: c.NoFuse, Labels: true}
+	if c.Recovery == string(engine.StateManagement) {
+		config.Replicas, config.CheckpointInterval = c.Replicas, ft.IntervalDefault
+		if c.Interval > 0 {
+			config.CheckpointInterval = c.Interval
+		}
+	}
+	return config
 }
 
 // params are what the program takes.
