@@ -12,7 +12,7 @@ import (
 )
 
 // testBuild is the build of coordinator and workers alike.
-var testBuild = control.Build{Protocol: 1, Arch: "test", Commit: "c0ffee", Programs: []string{"count", "broken", "panics"}}
+var testBuild = control.Build{Protocol: 1, Arch: "test", Commit: "c0ffee", Programs: []string{"count", "sums", "broken", "panics"}}
 
 // testPrograms are programs that are built to be looked at; no test runs them.
 var testPrograms = []engine.Program{
@@ -28,6 +28,18 @@ var testPrograms = []engine.Program{
 		engine.Keyed(g, "count", in, func(v *uint64) uint64 { return *v }, func(*engine.Decl) engine.Handler[uint64] {
 			return func(*engine.Ctx, *uint64) {}
 		})
+		return g, nil
+	}},
+	{Name: "sums", Build: func(*engine.Env, json.RawMessage) (*engine.Graph, error) {
+		g := engine.NewGraph("sums")
+		in := engine.SliceSource(g, "in", make([][]engine.Record[uint64], 4)...)
+		passes := func(d *engine.Decl) engine.Handler[uint64] {
+			out := engine.Output[uint64](d, "out")
+			return func(c *engine.Ctx, v *uint64) { out.Emit(c, v) }
+		}
+		pass := engine.Stateless(g, "pass", in, passes)
+		count := engine.Keyed(g, "count", engine.From[uint64](pass, "out"), func(v *uint64) uint64 { return *v }, passes)
+		engine.SinkFunc(g, "out", engine.From[uint64](count, "out"), func(*engine.Ctx, *uint64) {})
 		return g, nil
 	}},
 	{Name: "broken", Build: func(*engine.Env, json.RawMessage) (*engine.Graph, error) { return engine.NewGraph("empty"), nil }},

@@ -69,6 +69,11 @@ func (w *world) judge(id string) {
 		w.t.Errorf("job %s was cancelled though nobody had asked for that", id)
 	}
 	w.judgeEvents(j)
+	for _, number := range w.moved[id] {
+		if re, err := j.Reassignment(number); err == nil && !re.State.Over() || err != nil && len(j.Reassignments) < reassignedKept {
+			w.t.Errorf("reassignment %d of job %s is %s, %v", number, id, re.State, err)
+		}
+	}
 	if j.State != Completed {
 		return
 	}
@@ -98,6 +103,7 @@ func (w *world) judgeTasks(id string, j JobInfo) {
 	results := 0
 	for i, p := range j.Parts {
 		switch {
+		case w.m.job(id).parts[i].vacant() && len(own[i]) == 0: // it was to come into the job, and could not
 		case p.Phase == "ended":
 			results++
 			if got, want := w.natural[partKey(id, p.Incarnation)], fmt.Sprint(own[i]); got != want {
@@ -138,29 +144,6 @@ func (w *world) liveAt(c ConnID, id string) (*part, *job) {
 		return p, j
 	}
 	return nil, nil
-}
-
-// auditOrder compares an order with the one before.
-func (w *world) auditOrder(m *control.Deploy) {
-	old := w.orders[m.Job]
-	w.orders[m.Job] = m
-	switch {
-	case old == nil:
-		return
-	case m.Epoch < old.Epoch:
-		w.t.Errorf("job %s is ordered with epoch %d after %d", m.Job, m.Epoch, old.Epoch)
-		return
-	case !slices.Equal(old.Workers, m.Workers[:len(old.Workers)]) || !slices.Equal(old.Slots, m.Slots[:len(old.Slots)]):
-		w.t.Errorf("job %s: workers %v and slots %v become %v and %v", m.Job, old.Workers, old.Slots, m.Workers, m.Slots)
-	}
-	for u, unit := range m.Place {
-		for i, slot := range unit {
-			from, to := old.Slots[old.Place[u][i]].Worker, m.Slots[slot].Worker
-			if slot != old.Place[u][i] && (m.Epoch == old.Epoch || !slices.Contains(m.Gone, from)) || slices.Contains(m.Gone, to) {
-				w.t.Errorf("job %s: task %d/%d goes from worker %d to %d, gone are %v", m.Job, u, i, from, to, m.Gone)
-			}
-		}
-	}
 }
 
 // judgeEvents looks at what the events of a job tell.

@@ -26,6 +26,9 @@ type link struct {
 func (w *world) addWorker(id string) {
 	n := &node{fakeWorker: &fakeWorker{id: id, incarnation: w.rng.Uint64() | 1, loops: 1 + w.rng.IntN(2), parts: map[string]*fakePart{}}}
 	n.say = func(m control.Message) {
+		if e, ends := m.(*control.Ended); ends && e.Error == nil {
+			w.natural[partKey(e.Job, n.incarnation)] = fmt.Sprint(n.parts[e.Job].tasks(n.fakeWorker))
+		}
 		if n.link != nil {
 			w.send(n.link, true, m)
 			if _, registers := m.(*control.Register); !registers && w.rng.Float64() < w.faults.repeats {
@@ -35,6 +38,13 @@ func (w *world) addWorker(id string) {
 	}
 	n.refuse = func() bool { return !w.calm && w.rng.Float64() < w.faults.errors }
 	n.slow = func() bool { return w.faults.recovers && w.rng.IntN(3) == 0 }
+	n.lag = func() bool { return w.rng.IntN(3) > 0 }
+	n.hinder = func() string {
+		if !w.calm && w.rng.IntN(30) == 0 {
+			return "no memory"
+		}
+		return ""
+	}
 	n.seen = func(p *fakePart, m control.Message) { w.check(n, p, m) }
 	w.workers = append(w.workers, n)
 	w.after(w.within(20*time.Millisecond), func() { w.connect(n) })
@@ -131,8 +141,11 @@ func (w *world) beat(n *node) {
 	for _, id := range sortedKeys(n.parts) {
 		p := n.parts[id]
 		h.Jobs = append(h.Jobs, control.JobReport{JobState: control.JobState{Job: id, Epoch: p.deploy.Epoch, Phase: p.phase}})
-		if p.busy && w.rng.IntN(3) == 0 {
+		switch {
+		case p.busy && w.rng.IntN(3) == 0:
 			n.ready(p)
+		case !p.busy:
+			n.catchUp(p)
 		}
 		if p.phase != control.PhaseRunning || w.rng.IntN(8) > 0 {
 			continue
@@ -141,7 +154,9 @@ func (w *world) beat(n *node) {
 			n.end(p, &control.Ended{Error: &control.Failure{Message: "operator failed"}})
 			continue
 		}
-		w.natural[partKey(id, n.incarnation)] = fmt.Sprint(p.tasks(n.fakeWorker))
+		if w.faults.recovers && len(p.tasks(n.fakeWorker)) == 0 && p.how == "" {
+			continue // it may be given some
+		}
 		n.complete(p)
 	}
 	n.say(h)

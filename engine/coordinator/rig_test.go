@@ -112,8 +112,11 @@ func (r *rig) pass(d time.Duration, alive ...*fakeWorker) {
 }
 
 // submit submits the test program.
-func (r *rig) submit(s Submission) (string, error) {
-	q, err := BuildQuery(testPrograms, "count", nil)
+func (r *rig) submit(s Submission) (string, error) { return r.submitOf("count", s) }
+
+// submitOf submits a program.
+func (r *rig) submitOf(program string, s Submission) (string, error) {
+	q, err := BuildQuery(testPrograms, program, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -125,7 +128,12 @@ func (r *rig) submit(s Submission) (string, error) {
 
 func (r *rig) mustSubmit(s Submission) string {
 	r.t.Helper()
-	id, err := r.submit(s)
+	return r.mustSubmitOf("count", s)
+}
+
+func (r *rig) mustSubmitOf(program string, s Submission) string {
+	r.t.Helper()
+	id, err := r.submitOf(program, s)
 	if err != nil {
 		r.t.Fatal(err)
 	}

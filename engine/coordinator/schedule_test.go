@@ -108,6 +108,35 @@ func TestLossesAreMadeGood(t *testing.T) {
 	t.Logf("%d recoveries, %d attempts", recoveries, attempts)
 }
 
+// Tasks are reassigned while all that happens, and every reassignment comes to its end.
+func TestReassignmentsComeToTheirEnd(t *testing.T) {
+	ended := map[ReassignState]int{}
+	schedules(t, func(t *testing.T, seed uint64) {
+		f := faults{recovers: true, patient: seed%4 > 0, moves: 50 * time.Millisecond, repeats: 0.05}
+		if seed%2 == 0 {
+			f.kills = 700 * time.Millisecond
+		}
+		if seed%3 == 0 {
+			f.breaks = 300 * time.Millisecond
+		}
+		if seed%5 == 0 {
+			f.restarts = 500 * time.Millisecond
+		}
+		if seed%7 == 0 {
+			f.stalls = time.Second
+		}
+		w := newWorld(t, seed, 3+int(seed%4), f)
+		w.busy(5 * time.Second)
+		for _, state := range w.history.ended {
+			ended[state]++
+		}
+	})
+	if ended[Done] == 0 || ended[GivenUp] == 0 {
+		t.Errorf("%v: want both", ended)
+	}
+	t.Logf("%v", ended)
+}
+
 // The same with jobs that are ended early and with parts that fail: each job has its end and its reason.
 func TestRecoveringJobsHaveTheirEnd(t *testing.T) {
 	schedules(t, func(t *testing.T, seed uint64) {
@@ -131,6 +160,11 @@ func TestCrashAtEveryRecordOfFailures(t *testing.T) {
 
 func TestCrashAtEveryRecordOfRecoveries(t *testing.T) {
 	crashEverywhere(t, faults{recovers: true, patient: true, kills: 300 * time.Millisecond, stalls: time.Second, repeats: 0.05})
+}
+
+func TestCrashAtEveryRecordOfReassignments(t *testing.T) {
+	crashEverywhere(t, faults{recovers: true, patient: true, moves: 30 * time.Millisecond})
+	crashEverywhere(t, faults{recovers: true, moves: 50 * time.Millisecond, kills: 500 * time.Millisecond, repeats: 0.05})
 }
 
 func crashEverywhere(t *testing.T, f faults) {

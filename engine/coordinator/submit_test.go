@@ -13,7 +13,7 @@ import (
 
 func TestBuildQueryRefuses(t *testing.T) {
 	tests := []struct{ name, program, params, want string }{
-		{"unknown program", "nothing", ``, "want one of: count, broken, panics"},
+		{"unknown program", "nothing", ``, "want one of: count, sums, broken, panics"},
 		{"no JSON", "count", `{`, "not JSON"},
 		{"wrong parameters", "count", `"x"`, "cannot unmarshal"},
 		{"too long", "count", `"` + strings.Repeat("x", paramsMax) + `"`, "want at most 1048576"},

@@ -21,6 +21,7 @@ type faults struct {
 	errors   float64       // chance of a part to fail
 	recovers bool          // jobs take checkpoints
 	patient  bool          // nobody ends jobs early
+	moves    time.Duration // of a reassignment that is asked for
 	crashAt  int           // the coordinator crashes when it has written this many records; 0 for never
 }
 
@@ -45,7 +46,9 @@ type world struct {
 
 	accepted  []string // jobs whose submitter was given an id
 	cancelled map[string]bool
-	natural   map[string]string          // tasks of parts that ended by themselves or by request, by job and incarnation
+	natural   map[string]string   // tasks of parts that ended by themselves or by request, by job and incarnation
+	moved     map[string][]uint64 // reassignments that were accepted, by job
+	history   history
 	orders    map[string]*control.Deploy // the newest that was told, by job
 	deployed  map[string]map[uint64]bool // incarnations that have had their part, by job and epoch
 }
@@ -80,7 +83,7 @@ func newWorld(t *testing.T, seed uint64, workers int, f faults) *world {
 	}
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1e9, 0), faults: f, query: q, links: map[ConnID]*link{},
-		cancelled: map[string]bool{}, natural: map[string]string{}, orders: map[string]*control.Deploy{}, deployed: map[string]map[uint64]bool{},
+		cancelled: map[string]bool{}, moved: map[string][]uint64{}, history: newHistory(), natural: map[string]string{}, orders: map[string]*control.Deploy{}, deployed: map[string]map[uint64]bool{},
 	}
 	w.startCoordinator()
 	for range workers {
@@ -91,6 +94,7 @@ func newWorld(t *testing.T, seed uint64, workers int, f faults) *world {
 	w.often(f.kills, w.killOne)
 	w.often(f.stalls, w.stallOne)
 	w.often(f.links, w.cutOne)
+	w.often(f.moves, w.reassignOne)
 	return w
 }
 
@@ -149,6 +153,7 @@ func (w *world) startCoordinator() {
 	w.m, w.disk = m, nil
 	for _, r := range m.Snapshot() {
 		w.disk = append(w.disk, w.encode(r))
+		w.auditRecord(r)
 	}
 	w.do(actions)
 	w.tick(w.life)
@@ -186,6 +191,7 @@ func (w *world) do(actions []Action) bool {
 				w.crash()
 				return false
 			}
+			w.auditRecord(a.Record)
 		case Send:
 			if e := control.EpochOf(a.Message); e != w.m.Epoch() {
 				w.t.Fatalf("%q is sent with epoch %d in epoch %d", control.Kind(a.Message), e, w.m.Epoch())
@@ -249,6 +255,40 @@ func (w *world) endOne() {
 		w.cancelled[id] = true
 	}
 	w.do(w.m.Actions())
+}
+
+// reassignOne asks for some reassignment of some job, and notes it if that was accepted.
+func (w *world) reassignOne() {
+	if w.m == nil || len(w.accepted) == 0 {
+		return
+	}
+	var re Reassignment
+	id, operator := w.accepted[w.rng.IntN(len(w.accepted))], "count"
+	j := w.m.job(id)
+	if j == nil || j.over() {
+		return
+	}
+	var err error
+	switch w.rng.IntN(5) {
+	case 0, 1:
+		re, err = w.m.Rescale(w.now, id, operator, 1+w.rng.IntN(6))
+	case 2:
+		var cuts []uint64
+		for range w.rng.IntN(4) {
+			cuts = append(cuts, w.rng.Uint64()|1)
+		}
+		slices.Sort(cuts)
+		re, err = w.m.Rebalance(w.now, id, operator, cuts)
+	default:
+		if w.rng.IntN(2) == 0 {
+			operator = "in"
+		}
+		tasks := j.topology.Operators[slices.IndexFunc(j.topology.Operators, func(op Operator) bool { return op.ID == operator })].speaking()
+		re, err = w.m.Migrate(w.now, id, operator, tasks[w.rng.IntN(len(tasks))], "")
+	}
+	if w.do(w.m.Actions()) && err == nil {
+		w.moved[id] = append(w.moved[id], re.ID)
+	}
 }
 
 func (w *world) breakOne() {
