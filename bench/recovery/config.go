@@ -20,9 +20,12 @@ type Config struct {
 	// Warm is how long the query runs before anything is measured, Settle how long after each recovery.
 	Warm, Settle time.Duration
 	Kills        int           // in RunKills
+	Rounds       int           // in RunMoves: of scaling out, in, and moving
 	Measured     time.Duration // in RunOverhead: how long is measured
 	Repeat       int           // in RunOverhead: pairs of runs
 	Progress     func(part float64)
+
+	free bool // the counter may be anywhere
 }
 
 // Workers are how many the query needs, the spare one included.
@@ -34,7 +37,7 @@ func Defaults() Config {
 		Input:    Input{Seed: 1, Rate: 1000, Words: 10_000},
 		Interval: 5 * time.Second, Replicas: 1,
 		Local: cluster.LocalConfig{Workers: Workers, Loops: 1},
-		Warm:  8 * time.Second, Settle: 3 * time.Second, Kills: 5, Measured: 20 * time.Second, Repeat: 1,
+		Warm:  8 * time.Second, Settle: 3 * time.Second, Kills: 5, Rounds: 1, Measured: 20 * time.Second, Repeat: 1,
 	}
 }
 
@@ -53,8 +56,8 @@ func (c Config) Validate() error {
 	if c.Warm < 0 || c.Settle <= 0 {
 		errs = append(errs, fmt.Errorf("recovery: Warm is %v and Settle %v, want 0 or more and more than 0", c.Warm, c.Settle))
 	}
-	if c.Kills < 1 || c.Measured <= 0 || c.Repeat < 1 {
-		errs = append(errs, fmt.Errorf("recovery: %d kills, %v measured, %d repeats, want at least one of each", c.Kills, c.Measured, c.Repeat))
+	if c.Kills < 1 || c.Rounds < 1 || c.Measured <= 0 || c.Repeat < 1 {
+		errs = append(errs, fmt.Errorf("recovery: %d kills, %d rounds, %v measured, %d repeats, want at least one of each", c.Kills, c.Rounds, c.Measured, c.Repeat))
 	}
 	return errors.Join(errs...)
 }
@@ -71,6 +74,9 @@ func (c *Config) engine(checkpoints bool) engine.Config {
 		Pace: 1, NoFuse: true,
 		Parallelism: map[string]int{SourceID: 1, CounterID: 1, SinkID: 1},
 		Pins:        map[string]int{SourceID: 0, SinkID: 0, CounterID: 2},
+	}
+	if c.free {
+		delete(e.Pins, CounterID)
 	}
 	if c.Input.Load == 0 {
 		e.Parallelism[SplitterID], e.Pins[SplitterID] = 1, 1

@@ -19,6 +19,8 @@
 //	kill ── normal                              the beginning of the first 500 ms whose counts have a p99 of at most 1.5 times that
 //	                                            of the 2 s before the kill, by when they were due
 //
+// RunMoves scales the counter out to two tasks, in again, and moves it to another worker, while counts go on.
+//
 // RunOverhead runs the query with checkpoints and without in turns.
 //
 // A response time is that from when the source was to emit what caused a count, by the pace, to the count's arrival. All are
@@ -27,6 +29,6 @@
 // Right are the answers if each count that arrives is one more than the one before of that word in that window, which the
 // sink sees to, and if the last ones are those of a reference that is computed from the input alone.
 //
-// RunKills and RunOverhead start processes, belong to one goroutine, and call Config.Progress from it. What the paper compares with,
+// RunKills, RunMoves and RunOverhead start processes, belong to one goroutine, and call Config.Progress from it. What the paper compares with,
 // upstream backup and source replay, is not measured: the engine does not have it.
 package recovery

@@ -66,6 +66,7 @@ type grammar struct {
 		Keyed     keyedCommand         `cmd:"" help:"Counting by key, from one process to another."`
 		Hops      hopsCommand          `cmd:"" help:"Response times over three hops between two processes."`
 		Recovery  benchRecoveryCommand `cmd:"" help:"How long recovery takes when a worker is killed."`
+		Rescale   benchRescaleCommand  `cmd:"" help:"What scaling out, in, and moving a task do to latency."`
 		Overhead  benchOverheadCommand `cmd:"" help:"What checkpoints do to latency."`
 		Figures   figuresCommand       `cmd:"" help:"Draw recovery and the cost of checkpoints beside the paper's numbers."`
 		Compare   compareCommand       `cmd:"" help:"Put two results side by side."`
