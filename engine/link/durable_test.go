@@ -182,6 +182,24 @@ func TestEarly(t *testing.T) {
 	}
 }
 
+// TestEarlyBesideOthers has a peer ask for everything at once: for what is declared, what was withdrawn, and as much as may be
+// asked for early.
+func TestEarlyBesideOthers(t *testing.T) {
+	p := newDurablePair(t)
+	for ch := range uint32(10) {
+		p.to.Receive(ch, 1, link.ChannelSpec{Stream: 7, PayloadSize: farPayload})
+		if ch < 6 {
+			p.from.Send(ch, 1, p.log)
+		}
+	}
+	p.from.Withdraw(5)
+	p.connect()
+	p.talk()
+	if s := p.to.Stats(); s.MessagesOut != 1 {
+		t.Errorf("%d messages, want one that opens ten channels", s.MessagesOut)
+	}
+}
+
 // TestAbandon gives a peer up: its frames can be consumed, its log is free.
 func TestAbandon(t *testing.T) {
 	p := newDurablePair(t)

@@ -181,7 +181,7 @@ func (l *Link) opened(e wire.OpenEntry) error {
 		l.closes = append(l.closes, e.Channel)
 	}
 	switch {
-	case waits, c == nil && (withdrawn || len(l.early) < l.cfg.EarlyMax):
+	case waits, c == nil && (withdrawn || len(l.early)-len(l.late) < l.cfg.EarlyMax+len(l.withdrawn)):
 		if mutant.Active != mutant.EarlyForgotten {
 			l.early[e.Channel] = early{open: e}
 		}

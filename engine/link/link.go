@@ -49,8 +49,8 @@ type Config struct {
 	// Durable says that the job takes checkpoints: what is acknowledged is what the receiving task has in one, and a log that
 	// is half full asks for one.
 	Durable bool
-	// EarlyMax is how many channels a peer may ask for before they are declared with Send: they are served from then on. 0: it
-	// may not. Those that were withdrawn do not count.
+	// EarlyMax is how many channels a peer may ask for before they are declared with Send, beside as many as were withdrawn: they
+	// are served from then on. 0: it may not.
 	EarlyMax int
 	// PendingBytesMax is how many bytes may wait for the kernel before Flush adds to them; 0 for 64 KiB.
 	PendingBytesMax int

@@ -157,9 +157,9 @@ func (l *Link) bodyMax(kind wire.EnvelopeKind) int {
 	case wire.EnvelopeFrontiers:
 		return (len(l.upstreamOf)+len(l.left))*wire.GroupBytes + (len(l.feeds)+len(l.passed))*wire.ExceptionBytes
 	case wire.EnvelopeAcks:
-		return (max(len(l.outs), l.cfg.EarlyMax) + len(l.withdrawn)) * wire.AckBytes
+		return (len(l.outs) + l.cfg.EarlyMax + len(l.withdrawn)) * wire.AckBytes
 	case wire.EnvelopeOpen:
-		return (max(len(l.outs), l.cfg.EarlyMax) + len(l.withdrawn)) * wire.OpenBytes
+		return (len(l.outs) + l.cfg.EarlyMax + len(l.withdrawn)) * wire.OpenBytes
 	case wire.EnvelopeAsks:
 		return (len(l.feeds) + len(l.passed)) * wire.AskBytes
 	case wire.EnvelopeCloses:
