@@ -93,5 +93,8 @@ func (k *Taker) Has(t *task.Task) bool {
 	return slices.ContainsFunc(k.tasks, func(s *subject) bool { return s.Task == t && !s.left })
 }
 
+// Busy says that a checkpoint is under way.
+func (k *Taker) Busy() bool { return k.run != nil }
+
 // Holds says that a checkpoint of the task is under way.
 func (k *Taker) Holds(t *task.Task) bool { return k.run != nil && k.tasks[k.run.index].Task == t }

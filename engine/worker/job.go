@@ -27,17 +27,16 @@ type job struct {
 	epoch atomic.Uint64          // of the order, for those who dial
 	self  int                    // index in order.Workers
 	own   map[rewire.Place]*lane // tasks that are here
-	// channels of the plan; who keeps the checkpoints of each task, by the newest order
-	channels uint32
-	backups  atomic.Pointer[rewire.Backups]
-	env      *engine.Env
-	pool     *slab.Pool
-	dep      *deploy.Deployment
-	lanes    []*lane // by the worker's loops; nil where the job has no task
-	phase    control.Phase
-	begin    time.Time // when the job's clock is 0
-	going    int       // lanes that have not ended
-	closed   bool      // it is off the reactors
+	// who keeps the checkpoints of each task, by the newest order
+	backups atomic.Pointer[rewire.Backups]
+	env     *engine.Env
+	pool    *slab.Pool
+	dep     *deploy.Deployment
+	lanes   []*lane // by the worker's loops; nil where the job has no task
+	phase   control.Phase
+	begin   time.Time // when the job's clock is 0
+	going   int       // lanes that have not ended
+	closed  bool      // it is off the reactors
 
 	ending    bool // it was told to end
 	cancelled bool // without its pending timers
@@ -67,7 +66,6 @@ func (w *Worker) newJob(order *control.Deploy) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.channels = uint32(plan.Channels())
 	cfg := configOf(order.Spec.Config)
 	j.pool = slab.New(slab.Config{Budget: j.budget(), HugePages: true, Prefault: true})
 	j.makeLanes()

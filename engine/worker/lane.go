@@ -13,6 +13,7 @@ import (
 	"github.com/fullspate/spate/engine/checkpoint"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/graph"
 	"github.com/fullspate/spate/engine/link"
 	"github.com/fullspate/spate/engine/loop"
 	"github.com/fullspate/spate/engine/reactor"
@@ -63,7 +64,7 @@ func (l *lane) to(s control.Slot) *peer {
 			Peer: fmt.Sprintf("%s/%d", host.Worker, at.loop), Logger: j.w.log, Durable: j.durable(),
 		}
 		if cfg.Durable {
-			cfg.EarlyMax = int(j.channels)
+			cfg.EarlyMax = graph.ChannelsMax
 		}
 		p.link = link.New(cfg)
 		l.mu.Lock()

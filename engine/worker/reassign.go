@@ -11,6 +11,7 @@ import (
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
 	"github.com/fullspate/spate/engine/rewire"
+	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
@@ -41,6 +42,9 @@ func (j *job) leave(p rewire.Place) {
 	j.held = slices.DeleteFunc(j.held, func(h *deploy.Task) bool { return h == t })
 	l.on(func() {
 		l.retired = append(l.retired, t)
+		for _, p := range l.order {
+			p.stirred = true // whose feeds are closed
+		}
 		l.reactor.Wake()
 	})
 }
@@ -49,6 +53,7 @@ func (j *job) leave(p rewire.Place) {
 func (j *job) Withdraw(here *deploy.Task, channel uint32) {
 	for _, p := range j.laneOf(here).order {
 		p.link.Withdraw(channel)
+		p.stirred = true
 	}
 }
 
@@ -67,11 +72,12 @@ func (l *lane) forgetRetired() {
 	})
 }
 
-// prepare has the old tasks of reassignments that are here wait, or checkpoint, as the phase wants it. It returns the greatest
-// position of one that waits.
-func (j *job) prepare(order *control.Deploy) (reached wire.Time, err error) {
+// prepare has the old tasks of reassignments that are here checkpoint, as the phase wants it. Those that one is to be made of
+// together with others wait before: that is left to ready, which returns their greatest position.
+func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.Time, error), err error) {
 	held := j.held
 	j.held = nil
+	var together []*deploy.Task
 	for i := range order.Reassign {
 		r := &order.Reassign[i]
 		for _, index := range r.Old {
@@ -79,54 +85,89 @@ func (j *job) prepare(order *control.Deploy) (reached wire.Time, err error) {
 			if !t.Local() {
 				continue
 			}
-			l := j.laneOf(t)
+			if r.Joins {
+				j.held = append(j.held, t)
+			}
 			switch {
 			case r.Phase == control.Registering && r.Joins:
-				l.on(func() {
-					t.Hold(t.Position())
-					reached = max(reached, t.Position())
-				})
-				j.hold(t, order)
+				together = append(together, t)
 			case r.Phase == control.Restoring:
-				l.on(func() {
-					if r.Joins && !t.Hold(r.Cut) {
-						err = fmt.Errorf("operator %q, task %d: it is at %v, and was to checkpoint at %v together with others", t.Operator(), t.Index, t.Position(), r.Cut)
-						return
-					}
-					l.taker.Cut(t.Task, r.Cut, r.Joins, func() { t.Hold(wire.TimeMax) })
-					l.reactor.Wake()
-				})
-				if r.Joins {
-					j.hold(t, order)
-				}
+				err = errors.Join(err, j.cut(t, r))
 			}
 		}
 	}
 	for _, t := range held {
 		if !slices.Contains(j.held, t) {
 			j.letGo(t)
-			l := j.laneOf(t)
-			l.on(func() { l.taker.Release(t.Task) })
 		}
 	}
-	return reached, err
+	return func(ctx context.Context) (wire.Time, error) { return j.gather(ctx, order, together) }, err
 }
 
-// hold notes that a task waits, which it does not for ever.
-func (j *job) hold(t *deploy.Task, order *control.Deploy) {
-	j.held = append(j.held, t)
-	time.AfterFunc(heldMost, func() {
-		j.w.post(func() {
-			if j.order == order && !j.closed && slices.Contains(j.held, t) {
-				j.letGo(t)
-			}
-		})
+// cut has a task take the checkpoint that others are to be made of.
+func (j *job) cut(t *deploy.Task, r *control.Reassignment) (err error) {
+	l := j.laneOf(t)
+	l.on(func() {
+		if r.Joins && !t.Hold(r.Cut) {
+			err = fmt.Errorf("operator %q, task %d: it is at %v, and was to checkpoint at %v together with others", t.Operator(), t.Index, t.Position(), r.Cut)
+			return
+		}
+		l.taker.Cut(t.Task, r.Cut, r.Joins, func() { t.Hold(wire.TimeMax) })
+		l.taker.Resume(func(*task.Task) bool { return false })
+		l.reactor.Wake()
 	})
+	return err
 }
 
+// gather has tasks wait where they are, so that they can checkpoint at one position: as soon as no checkpoint is under way, which
+// would have to be waited for then. It returns the greatest position. It runs beside the desk.
+func (j *job) gather(ctx context.Context, order *control.Deploy, tasks []*deploy.Task) (reached wire.Time, err error) {
+	for _, t := range tasks {
+		for rests := false; !rests; {
+			l := j.lanes[rewire.Slot(order, placeOf(t)).Loop]
+			l.on(func() { rests = l.taker.Rest() && !l.taker.Busy() })
+			if rests {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	for _, t := range tasks {
+		l := j.lanes[rewire.Slot(order, placeOf(t)).Loop]
+		l.on(func() {
+			if ctx.Err() == nil { // else it has been let go
+				t.Hold(t.Position())
+			}
+			reached = max(reached, t.Position())
+		})
+	}
+	if len(tasks) > 0 {
+		time.AfterFunc(heldMost, func() { j.w.post(func() { j.waited(order) }) })
+	}
+	return reached, nil
+}
+
+// waited lets tasks go on that have waited for too long.
+func (j *job) waited(order *control.Deploy) {
+	if j.order == order && !j.closed {
+		for _, t := range j.held {
+			j.letGo(t)
+		}
+	}
+}
+
+// letGo ends what is special about an old task: it neither waits nor keeps a checkpoint for others.
 func (j *job) letGo(t *deploy.Task) {
 	l := j.laneOf(t)
-	l.on(func() { t.Hold(wire.TimeMax) })
+	l.on(func() {
+		t.Hold(wire.TimeMax)
+		l.taker.Release(t.Task)
+		l.taker.Resume(func(*task.Task) bool { return false })
+	})
 	l.reactor.Wake()
 }
 

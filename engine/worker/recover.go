@@ -62,12 +62,12 @@ func (j *job) carryOn(order *control.Deploy) {
 		return
 	}
 	j.assignBackups()
-	at, late := j.prepare(order)
+	ready, late := j.prepare(order)
 	if err := j.heed(order); err != nil {
 		j.w.fail(j, err)
 		return
 	}
-	j.bringBack(changes.Here, &control.Deployed{Job: j.name, Epoch: order.Epoch, Reached: max(reached, at)}, late)
+	j.bringBack(changes.Here, &control.Deployed{Job: j.name, Epoch: order.Epoch, Reached: reached}, ready, late)
 }
 
 // on runs fn on a lane's reactor and waits. If the reactor has stopped, nothing runs any more, and fn is run here.
@@ -132,8 +132,8 @@ func (j *job) Link(here, far *deploy.Task) *link.Link {
 
 // bringBack brings tasks back from their newest checkpoints, or makes new ones of those that they take over from, beside the
 // loops, and then has them put in their places. What was begun by an order before is given up, and waited for: it may have the
-// files of a sink. late is what has failed already.
-func (j *job) bringBack(tasks []rewire.Place, answer *control.Deployed, late error) {
+// files of a sink. ready is waited for as well, and late is what has failed already.
+func (j *job) bringBack(tasks []rewire.Place, answer *control.Deployed, ready func(context.Context) (wire.Time, error), late error) {
 	if j.stop != nil {
 		j.stop()
 	}
@@ -173,6 +173,11 @@ func (j *job) bringBack(tasks []rewire.Place, answer *control.Deployed, late err
 			var made []restored
 			made, err = j.succeed(ctx, s, hosts)
 			list = append(list, made...)
+		}
+		if err == nil {
+			var at wire.Time
+			at, err = ready(ctx)
+			answer.Reached = max(answer.Reached, at)
 		}
 		j.w.post(func() { j.broughtBack(order, answer, list, err) })
 	})
