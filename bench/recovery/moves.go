@@ -25,6 +25,7 @@ type Move struct {
 	// GapBefore and Gap are the longest times in which nothing arrived, in the same spans.
 	GapBefore float64 `json:"gap_before_ms"`
 	Gap       float64 `json:"gap_ms"`
+	GapAt     float64 `json:"gap_at_ms"` // when the latter ended, since the request
 }
 
 // Moves is what an experiment with reassignments came to.
@@ -146,20 +147,29 @@ func (t *trial) reassign(ctx context.Context, what string) (re coordinator.Reass
 func (m *reassigned) judge(began time.Time, line Timeline) Move {
 	at := m.at.Sub(began)
 	due := line.byDue()
+	gapBefore, _ := line.gap(at-calmSpan, at)
+	gap, gapAt := line.gap(at, at+affectedSpan)
 	return Move{
 		What: m.what, Took: ms(m.Ended.Sub(m.at)), Register: ms(m.Register), Restore: ms(m.Restore), CatchUp: ms(m.CatchUp), Switch: ms(m.Switch),
 		Before: latencyOf(due.between(at-calmSpan, at)), After: latencyOf(due.between(at, at+affectedSpan)),
-		GapBefore: ms(line.gap(at-calmSpan, at)), Gap: ms(line.gap(at, at+affectedSpan)),
+		GapBefore: ms(gapBefore), Gap: ms(gap), GapAt: ms(gapAt - at),
 	}
 }
 
-// gap is the longest time in which nothing arrived of a timeline in the order of arrival, between two moments.
-func (l Timeline) gap(from, to time.Duration) (most time.Duration) {
+// gap is the longest time in which nothing arrived of a timeline in the order of arrival, between two moments, and when that ended.
+func (l Timeline) gap(from, to time.Duration) (most, end time.Duration) {
 	last := from
+	arrived := func(at time.Duration) {
+		if at-last > most {
+			most, end = at-last, at
+		}
+		last = at
+	}
 	for _, m := range l {
 		if at := m.Due + m.Took; at >= from && at < to {
-			most, last = max(most, at-last), at
+			arrived(at)
 		}
 	}
-	return max(most, to-last)
+	arrived(to)
+	return most, end
 }

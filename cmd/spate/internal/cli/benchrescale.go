@@ -85,10 +85,10 @@ func (r *rescaleResult) text(w io.Writer) error {
 func (s *rescaleSeries) text(w io.Writer) error {
 	fmt.Fprintf(w, "\n%v; ms\n", s.experiment)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\ttook\tregister\trestore\tcatch up\tswitch\tp99 before\tp99\tp99.9 before\tp99.9\tworst\tgap before\tgap\t")
+	fmt.Fprintln(t, "\ttook\tregister\trestore\tcatch up\tswitch\tp99 before\tp99\tp99.9 before\tp99.9\tworst\tgap before\tgap\tat\t")
 	for _, m := range s.Moves {
 		fmt.Fprint(t, m.What)
-		for _, x := range []float64{m.Took, m.Register, m.Restore, m.CatchUp, m.Switch, m.Before.P99, m.After.P99, m.Before.P999, m.After.P999, m.After.Max, m.GapBefore, m.Gap} {
+		for _, x := range []float64{m.Took, m.Register, m.Restore, m.CatchUp, m.Switch, m.Before.P99, m.After.P99, m.Before.P999, m.After.P999, m.After.Max, m.GapBefore, m.Gap, m.GapAt} {
 			fmt.Fprintf(t, "\t%s", report.Number(x))
 		}
 		fmt.Fprintln(t, "\t")
