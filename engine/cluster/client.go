@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,6 +160,69 @@ func (c *Client) Reassigned(ctx context.Context, job string, id uint64) (re api.
 	return re, err
 }
 
+// DrainWorker has a worker be given no more tasks, and those that it has go to others while their jobs go on. It returns when that
+// is under way.
+func (c *Client) DrainWorker(ctx context.Context, id string) (w api.Worker, err error) {
+	err = c.do(ctx, http.MethodPost, "/api/v1/workers/"+url.PathEscape(id)+"/drain", nil, &w)
+	return w, err
+}
+
+// Drained waits until a worker that is being drained has nothing more that would leave by itself.
+func (c *Client) Drained(ctx context.Context, id string) (w api.Worker, err error) {
+	for {
+		all, err := c.Workers(ctx)
+		if err != nil {
+			return w, err
+		}
+		i := slices.IndexFunc(all, func(w api.Worker) bool { return w.ID == id })
+		if i < 0 {
+			return w, &coordinator.Error{Code: coordinator.NotFound, Message: fmt.Sprintf("worker %q is not known any more", id)}
+		}
+		if w = all[i]; w.Drain == nil || w.Drain.Done || w.State == coordinator.WorkerGone {
+			return w, nil
+		}
+		select {
+		case <-ctx.Done():
+			return w, context.Cause(ctx)
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// Events are what has happened to a job, as far as it is remembered, oldest first.
+func (c *Client) Events(ctx context.Context, job string) ([]api.Event, error) {
+	var v struct {
+		Events []api.Event `json:"events"`
+	}
+	err := c.do(ctx, http.MethodGet, jobPath(job, "/events"), nil, &v)
+	return v.Events, err
+}
+
+// Follow tells of what has happened to a job, and of what happens from then on, until the job has ended.
+func (c *Client) Follow(ctx context.Context, job string, tell func(api.Event) error) error {
+	res, err := c.open(ctx, http.MethodGet, jobPath(job, "/events?follow=1"), nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	lines := json.NewDecoder(res.Body) // to which empty lines are nothing
+	for {
+		var e api.Event
+		err := lines.Decode(&e)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fmt.Errorf("coordinator at %s: %w", c.base, err)
+		}
+		if err := tell(e); err != nil {
+			return err
+		}
+	}
+}
+
 // Cluster says how the whole is.
 func (c *Client) Cluster(ctx context.Context) (v api.Cluster, err error) {
 	err = c.do(ctx, http.MethodGet, "/api/v1/cluster", nil, &v)
@@ -231,17 +295,31 @@ func (c *Client) do(ctx context.Context, method, path string, body, answer any) 
 
 // request makes a request and returns the answer as it is.
 func (c *Client) request(ctx context.Context, method, path string, body any) ([]byte, http.Header, error) {
+	res, err := c.open(ctx, method, path, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, answerMax))
+	if err != nil {
+		return nil, nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
+	}
+	return data, res.Header, nil
+}
+
+// open makes a request and returns the answer, which is to be read and closed, unless it is a refusal.
+func (c *Client) open(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var in io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		in = bytes.NewReader(text)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, in)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -255,17 +333,17 @@ func (c *Client) request(ctx context.Context, method, path string, body any) ([]
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return nil, nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
+		return nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
+	}
+	if res.StatusCode < http.StatusMultipleChoices {
+		return res, nil
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, answerMax))
 	if err != nil {
-		return nil, nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
+		return nil, fmt.Errorf("coordinator at %s: %w", c.base, err)
 	}
-	if res.StatusCode >= http.StatusMultipleChoices {
-		return nil, nil, refusal(res, data)
-	}
-	return data, res.Header, nil
+	return nil, refusal(res, data)
 }
 
 // refusal is the error of an answer that is none.

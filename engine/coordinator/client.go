@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fullspate/spate/engine/auth"
@@ -76,6 +77,49 @@ func (s *Server) reassign(ctx context.Context, do func(*Machine, time.Time) (Rea
 	return re, err
 }
 
+// DrainWorker has a worker be given no more tasks, and those that it has go to others while their jobs go on. It returns when that
+// is under way: see Drained.
+func (s *Server) DrainWorker(ctx context.Context, id string) (w WorkerInfo, err error) {
+	asked := s.ask(ctx, func(d *desk, now time.Time) { w, err = d.machine.DrainWorker(now, id) })
+	if asked != nil {
+		return WorkerInfo{}, asked
+	}
+	return w, err
+}
+
+// Drained waits until a worker that is being drained has nothing more that would move by itself, and says how it is. When ctx is
+// done, it says how far it is, with ctx's error.
+func (s *Server) Drained(ctx context.Context, id string) (WorkerInfo, error) {
+	var w WorkerInfo
+	err := s.await(ctx, func(ctx context.Context) (bool, error) {
+		all, err := s.Workers(ctx)
+		if err != nil {
+			return false, err
+		}
+		i := slices.IndexFunc(all, func(w WorkerInfo) bool { return w.ID == id })
+		if i < 0 {
+			return false, errorf(NotFound, "there is no worker %q", id)
+		}
+		w = all[i]
+		return w.Drain == nil || w.Drain.Done || w.State == WorkerGone, nil
+	})
+	return w, err
+}
+
+// Follow waits until a job has events after one with a number, 0 for all, and returns them; none if the job has ended and there
+// are no more. When ctx is done, it returns ctx's error.
+func (s *Server) Follow(ctx context.Context, id string, after uint64) (events []Event, err error) {
+	err = s.await(ctx, func(ctx context.Context) (bool, error) {
+		info, err := s.Job(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		events = slices.DeleteFunc(info.Events, func(e Event) bool { return e.Seq <= after })
+		return len(events) > 0 || info.State.Over(), nil
+	})
+	return events, err
+}
+
 // Reassigned waits until a reassignment of a job has ended, and says what has become of it. When ctx is done, it says how far it
 // is, with ctx's error.
 func (s *Server) Reassigned(ctx context.Context, job string, id uint64) (Reassignment, error) {
@@ -91,7 +135,7 @@ func (s *Server) Reassigned(ctx context.Context, job string, id uint64) (Reassig
 	return re, err
 }
 
-// await waits until something is so, at which it looks after every event of a job.
+// await waits until something is so, at which it looks after every event.
 func (s *Server) await(ctx context.Context, is func(context.Context) (bool, error)) error {
 	for {
 		s.changedMu.Lock()

@@ -34,6 +34,23 @@
 // connection the one is lost, for this job, that fewer others reach. Tasks that are lost again and again wait before they are
 // given to the next worker, see Restarts.
 //
+// # Reassignment
+//
+// Tasks of an operator hand their key ranges to others while the job runs: docs/elasticity.md has the whole. Here it is a sequence
+// of orders, each with a higher epoch and on disk before anybody hears of it, and each confirmed by every part before the next:
+//
+//	registering ─▶ restoring ─▶ switching ─▶ done       the record with state switching is what decides
+//	     └─────┬───────┘
+//	           └─▶ giving up ─▶ given up                an order without the new tasks; or the order that makes a loss good
+//
+// What goes wrong before it is decided gives it up: a loss, a worker that cannot do its share, a phase that takes too long, a part
+// that ends, a request to end the job, which is told once the order is confirmed, and a restart of the coordinator. After that it
+// stands. A job has one at a time. Draining a worker is a sequence of them.
+//
+// Parts without tasks do not end by themselves, since they may be given some: they are told when all others have ended.
+//
+// # Restarts
+//
 // The coordinator may be killed and started again at any time. Workers go on, register again and say what they have; what may
 // have got lost on the way is said again, and what the journal does not know is aborted. Each start has a higher epoch, which
 // every message carries.
@@ -44,10 +61,14 @@
 //   - A part is started only when every part of its job is deployed.
 //   - A job is completed only if each of its parts that is not lost has ended once, without an error, and its results are on disk,
 //     and every task is in one of them.
-//   - A task moves only when its worker is lost, and to a worker that has lost nothing of the job in its life.
+//   - A task moves only when its worker is lost, and to a worker that has lost nothing of the job in its life. It goes only when
+//     tasks that have its hashes have taken over, or when it was to take over and that is given up; its index is not used again
+//     as long as there are others.
+//   - The key ranges of an operator's tasks, but for new ones that have not taken over, tile the hashes in every order.
+//   - A reassignment that was accepted comes to its end: done if its switch is on disk, given up otherwise.
 //   - A worker is told to release a part only when it has told its end and the end of the job is on disk.
 //   - Epochs of coordinators and of jobs only grow; so do the numbers in ids.
-//   - Memory is bounded: 100 jobs that have ended, 64 lost workers, 256 events and 64 losses of a job, 1,024 events of the cluster.
+//   - Memory is bounded: 100 jobs that have ended, 64 lost workers, 256 events, 64 losses and 32 reassignments of a job, 1,024 events of the cluster.
 //
 // # Who may call, from where
 //

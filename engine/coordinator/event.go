@@ -22,6 +22,9 @@ const (
 	WorkerLost         EventKind = "worker_lost"   // Took: from when it was last heard to now
 	WorkerFenced       EventKind = "worker_fenced" // replaced by a newer incarnation
 	WorkerDismissed    EventKind = "worker_dismissed"
+	// WorkerDraining: the worker is given no more tasks, and those that it has go elsewhere, until it is WorkerDrained.
+	WorkerDraining EventKind = "worker_draining"
+	WorkerDrained  EventKind = "worker_drained"
 	// LinkBroken: a data connection of Worker is broken, Took: for how long.
 	LinkBroken EventKind = "link_broken"
 

@@ -37,6 +37,7 @@ type WorkerInfo struct {
 	CPU         float64   // cores
 	Late        time.Duration
 	Tasks       []TaskRef // of jobs that have not ended
+	Drain       *Drainage // nil unless it is, or was, to be emptied
 }
 
 // TaskRef names a task of a job.
@@ -127,20 +128,30 @@ func (m *Machine) Info() ClusterInfo {
 func (m *Machine) Workers() []WorkerInfo {
 	list := make([]WorkerInfo, 0, len(m.members))
 	for _, w := range m.members {
-		i := WorkerInfo{
-			ID: w.id, Incarnation: w.incarnation, PID: w.pid, Addr: w.addr, Loops: w.loops, Memory: w.memory, Build: w.build,
-			State: w.state, Since: w.since, Heard: w.heard, RSS: w.rss, CPU: w.cpu, Late: w.late,
-		}
-		for _, j := range m.jobs {
-			if p := j.part(w.id, w.incarnation); p != nil && !j.over() && !p.over() {
-				j.eachTask(p, func(op string, task int, at Place) {
-					i.Tasks = append(i.Tasks, TaskRef{j.id, op, task, at.Loop})
-				})
-			}
-		}
-		list = append(list, i)
+		list = append(list, m.worker(w))
 	}
 	return list
+}
+
+// worker says how a worker is.
+func (m *Machine) worker(w *member) WorkerInfo {
+	i := WorkerInfo{
+		ID: w.id, Incarnation: w.incarnation, PID: w.pid, Addr: w.addr, Loops: w.loops, Memory: w.memory, Build: w.build,
+		State: w.state, Since: w.since, Heard: w.heard, RSS: w.rss, CPU: w.cpu, Late: w.late,
+	}
+	for _, j := range m.jobs {
+		if p := j.part(w.id, w.incarnation); p != nil && !j.over() && !p.over() {
+			j.eachTask(p, func(op string, task int, at Place) {
+				i.Tasks = append(i.Tasks, TaskRef{j.id, op, task, at.Loop})
+			})
+		}
+	}
+	if w.drain != nil {
+		d := w.drain.Drainage
+		d.Left = slices.DeleteFunc(slices.Clone(d.Left), func(t LeftTask) bool { return !slices.Contains(i.Tasks, t.TaskRef) })
+		i.Drain = &d
+	}
+	return i
 }
 
 // Jobs are all jobs that are remembered, oldest first.

@@ -27,6 +27,11 @@ func (w *world) settle() {
 			w.t.Errorf("worker %q is not ready", n.id)
 		}
 	}
+	for _, i := range w.m.Workers() {
+		if i.State == WorkerReady && i.Drain != nil && (!i.Drain.Done || len(i.Drain.Left)+len(i.Tasks) > 0) {
+			w.t.Errorf("worker %s is drained, and %+v", i.ID, i.Drain)
+		}
+	}
 	for _, id := range w.accepted {
 		w.judge(id)
 	}
@@ -36,6 +41,9 @@ func (w *world) settle() {
 // quiet says whether nothing is left to be done.
 func (w *world) quiet() bool {
 	if w.m == nil || slices.ContainsFunc(w.m.Jobs(), func(j JobSummary) bool { return !j.State.Over() }) {
+		return false
+	}
+	if slices.ContainsFunc(w.m.Workers(), func(i WorkerInfo) bool { return i.State == WorkerReady && i.Drain != nil && !i.Drain.Done }) {
 		return false
 	}
 	return !slices.ContainsFunc(w.workers, func(n *node) bool { return len(n.parts) > 0 || !w.isReady(n) })
@@ -83,7 +91,8 @@ func (w *world) judge(id string) {
 // hasSpare says whether there is a worker that has had no part in the job, and could have been given one.
 func (w *world) hasSpare(j JobInfo) bool {
 	return slices.ContainsFunc(w.workers, func(n *node) bool {
-		return !slices.ContainsFunc(j.Parts, func(p PartInfo) bool { return p.Incarnation == n.incarnation })
+		known := w.m.member(n.id)
+		return known != nil && !known.drained && !slices.ContainsFunc(j.Parts, func(p PartInfo) bool { return p.Incarnation == n.incarnation })
 	})
 }
 

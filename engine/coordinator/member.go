@@ -26,8 +26,9 @@ const (
 type member struct {
 	id          string
 	incarnation uint64
-	fenced      []uint64 // former incarnations, which must not come back
-	drained     bool     // it is given no more tasks
+	fenced      []uint64  // former incarnations, which must not come back
+	drained     bool      // it is given no more tasks
+	drain       *drainage // what becomes of those that it has; nil if it is not being drained, or nobody has looked yet
 	pid         int
 	addr        string
 	loops       int
@@ -78,11 +79,12 @@ func (m *Machine) register(now time.Time, c ConnID, r *control.Register) {
 	}
 	if !known || w.state == WorkerGone || w.addr != r.Addr {
 		if !known {
-			w.since, w.drained = now, false
+			w.since, w.drained, w.drain = now, false, nil
 		}
 		m.enlist(now, w, r)
 	}
 	m.welcome(now, w, c, known)
+	m.relieveAgain()
 	m.reconcile(now, w, r.Jobs)
 }
 

@@ -74,6 +74,7 @@ func (m *Machine) mend(now time.Time) {
 			m.replace(now, j)
 		}
 	}
+	m.relieve(now)
 }
 
 // gone are the indexes of the parts that are lost.
@@ -149,8 +150,7 @@ func (m *Machine) replace(now time.Time, j *job) {
 // settling says whether the coordinator was started so lately that workers may be on their way back to it: before it burdens a
 // survivor it waits whether there are not others.
 func (m *Machine) settling(now time.Time) bool {
-	expected := func(w *member) bool { return w.state == WorkerExpected }
-	return now.Sub(m.started) < m.timing.HeartbeatTimeout && slices.ContainsFunc(m.members, expected)
+	return now.Sub(m.started) < m.timing.HeartbeatTimeout && slices.ContainsFunc(m.members, (*member).expected)
 }
 
 // waitForWorkers notes that there is nobody to give the lost tasks to.

@@ -125,6 +125,9 @@ func TestReassignmentsComeToTheirEnd(t *testing.T) {
 		if seed%7 == 0 {
 			f.stalls = time.Second
 		}
+		if seed%6 == 1 {
+			f.drains = time.Second
+		}
 		w := newWorld(t, seed, 3+int(seed%4), f)
 		w.busy(5 * time.Second)
 		for _, state := range w.history.ended {

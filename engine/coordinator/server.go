@@ -37,7 +37,7 @@ type Server struct {
 	open connSet
 
 	changedMu sync.Mutex
-	changed   chan struct{} // guarded by changedMu; closed at the next event of a job
+	changed   chan struct{} // guarded by changedMu; closed at the next event
 
 	desk desk // the goroutine in run has it
 }
@@ -276,19 +276,16 @@ func (s *Server) do(a Action) {
 	}
 }
 
-// notify tells an event to the log, and to those who wait for something to happen to a job.
+// notify tells an event to the log, and to those who wait for something to happen.
 func (s *Server) notify(e Event) {
 	level := slog.LevelInfo
 	switch e.Kind {
-	case CoordinatorLate, WorkerRefused, WorkerDisconnected, WorkerLost, WorkerFenced, LinkBroken, JobRecovering, RecoveryDelayed, JobFailing, JobFailed:
+	case ReassignmentGivenUp, CoordinatorLate, WorkerRefused, WorkerDisconnected, WorkerLost, WorkerFenced, LinkBroken, JobRecovering, RecoveryDelayed, JobFailing, JobFailed:
 		level = slog.LevelWarn
-	case PartDeployed, PartEnded:
+	case PartDeployed, PartEnded, ReassignmentRegistered, ReassignmentRestored:
 		level = slog.LevelDebug
 	}
 	s.log.LogAttrs(context.Background(), level, string(e.Kind), e.attrs()...)
-	if e.Job == "" {
-		return
-	}
 	s.changedMu.Lock()
 	defer s.changedMu.Unlock()
 	close(s.changed)

@@ -46,6 +46,64 @@ func TestJobsOverRealConnections(t *testing.T) {
 	}
 }
 
+// Reassignments over real connections: whoever asks can wait for the end, and follow what happens.
+func TestReassignmentsOverRealConnections(t *testing.T) {
+	cfg := testConfig(t)
+	s := startServer(t, cfg)
+	for range 2 {
+		startWorker(t, s.Addr, cfg.Secret, false) // ends its parts when it is told to
+	}
+	awaitServer(t, "two workers", s.Info, readyWorkers(2))
+	ctx := t.Context()
+	id, err := s.Submit(ctx, Request{Program: "count", Parallelism: map[string]int{"in": 1, "count": 1}, Config: durable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitServer(t, "running", func(ctx context.Context) (JobInfo, error) { return s.Job(ctx, id) }, func(j JobInfo) bool { return j.State == Running })
+	for _, ask := range []func() (Reassignment, error){
+		func() (Reassignment, error) { return s.Rescale(ctx, id, "count", 3) },
+		func() (Reassignment, error) { return s.Rebalance(ctx, id, "count", []uint64{1 << 63}) },
+		func() (Reassignment, error) { return s.Migrate(ctx, id, "in", 0, "") },
+	} {
+		re, err := ask()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if re, err = s.Reassigned(ctx, id, re.ID); err != nil || re.State != Done {
+			t.Errorf("%v: %s, %s, %v", &re, re.State, re.Reason, err)
+		}
+	}
+	if _, err := s.Reassigned(ctx, id, 99); err == nil || !strings.Contains(err.Error(), "no reassignment 99") {
+		t.Errorf("waiting for what there is not: %v", err)
+	}
+	if _, err := s.DrainWorker(ctx, "w1"); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := s.Drained(ctx, "w1"); err != nil || !w.Drain.Done || len(w.Tasks) > 0 {
+		t.Errorf("it still has %v, %+v, %v", w.Tasks, w.Drain, err)
+	}
+	if _, err := s.Drained(ctx, "w9"); err == nil {
+		t.Error("a worker that there is not is drained")
+	}
+	if err := s.Drain(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	var seen []EventKind
+	for last := uint64(0); ; {
+		events, err := s.Follow(ctx, id, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) == 0 {
+			break
+		}
+		seen, last = append(seen, kinds(events)...), events[len(events)-1].Seq
+	}
+	if seen[0] != JobSubmitted || seen[len(seen)-1] != JobCompleted || !has(seen, ReassignmentDone) {
+		t.Errorf("events %v", seen)
+	}
+}
+
 // The coordinator is restarted while jobs run: they go on, and end with the next one.
 func TestServerIsRestarted(t *testing.T) {
 	cfg := testConfig(t)

@@ -22,6 +22,7 @@ type faults struct {
 	recovers bool          // jobs take checkpoints
 	patient  bool          // nobody ends jobs early
 	moves    time.Duration // of a reassignment that is asked for
+	drains   time.Duration // of a worker that is to be emptied
 	crashAt  int           // the coordinator crashes when it has written this many records; 0 for never
 }
 
@@ -95,6 +96,7 @@ func newWorld(t *testing.T, seed uint64, workers int, f faults) *world {
 	w.often(f.stalls, w.stallOne)
 	w.often(f.links, w.cutOne)
 	w.often(f.moves, w.reassignOne)
+	w.often(f.drains, w.drainOne)
 	return w
 }
 
@@ -288,6 +290,14 @@ func (w *world) reassignOne() {
 	}
 	if w.do(w.m.Actions()) && err == nil {
 		w.moved[id] = append(w.moved[id], re.ID)
+	}
+}
+
+// drainOne has some worker drained.
+func (w *world) drainOne() {
+	if n := w.someone(); n != nil && w.m != nil {
+		_, _ = w.m.DrainWorker(w.now, n.id) // it may be lost, or unknown so far
+		w.do(w.m.Actions())
 	}
 }
 

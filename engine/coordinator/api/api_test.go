@@ -91,6 +91,11 @@ func TestResponses(t *testing.T) {
 		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/7?wait=1", "", nil, 200, `"state":"done"`},
 		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/8", "", nil, 404, `no reassignment 8`},
 		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", "/api/v1/jobs/j1/reassignments/x", "", nil, 400, `reassignment is \"x\"`},
+		{"POST /api/v1/workers/{id}/drain", "/api/v1/workers/w1/drain", "", nil, 202, `"drain":{"done":false,"moved":0,"left":[]}`},
+		{"POST /api/v1/workers/{id}/drain", "/api/v1/workers/w1/drain?wait=3", "", nil, 200, `"drain":{"done":true,"moved":2,"left":[{"job":"j1","operator":"out","task":0,"reason":"a sink"}]}`},
+		{"GET /api/v1/jobs/{id}/events", "/api/v1/jobs/j1/events", "", nil, 200, `{"events":[{"seq":1,`},
+		{"GET /api/v1/jobs/{id}/events", "/api/v1/jobs/j1/events?follow=maybe", "", nil, 400, `want 1 or 0`},
+		{"GET /api/v1/jobs/{id}/events", "/api/v1/jobs/j2/events?follow=1", "", nil, 404, `"not_found"`},
 		{"GET /healthz", "/healthz", "", nil, 200, `{"status":"ok"}`},
 		{"GET /readyz", "/readyz", "", nil, 200, `{"status":"ready"}`},
 		{"GET /debug/pprof/", "/debug/pprof/", "", nil, 200, "goroutine"},
@@ -160,6 +165,7 @@ func TestSecrets(t *testing.T) {
 		{"drain", "POST /api/v1/jobs/{id}/drain", "/api/v1/jobs/j1/drain", []func(*http.Request){with("")}, 401},
 		{"cancel", "POST /api/v1/jobs/{id}/cancel", "/api/v1/jobs/j1/cancel", []func(*http.Request){with("")}, 401},
 		{"rescale", rescalePattern, "/api/v1/jobs/j1/operators/count/rescale", []func(*http.Request){with("")}, 401},
+		{"drain of a worker", "POST /api/v1/workers/{id}/drain", "/api/v1/workers/w1/drain", []func(*http.Request){with("")}, 401},
 		{"profile", "POST /api/v1/profile", "/api/v1/profile", []func(*http.Request){with("")}, 401},
 		{"reading", "GET /api/v1/jobs", "/api/v1/jobs", []func(*http.Request){with(""), far}, 200},
 		{"pprof from afar", "GET /debug/pprof/", "/debug/pprof/", []func(*http.Request){with(""), far}, 401},
@@ -276,6 +282,23 @@ func TestWaiting(t *testing.T) {
 		Handler(Config{Coordinator: &stub{}}).ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/jobs/j1?wait=2.5", nil))
 		if took := time.Since(began); took != 2500*time.Millisecond || w.Code != 200 || !strings.Contains(w.Body.String(), `"state":"running"`) {
 			t.Errorf("after %v: %d with %s", took, w.Code, w.Body)
+		}
+	})
+}
+
+// Events come as they happen, with empty lines when there are none, until the job has ended.
+func TestFollowing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		w := call(t, &stub{}, "GET /api/v1/jobs/{id}/events", "/api/v1/jobs/j1/events?follow=1", "")
+		lines := strings.Split(w.Body.String(), "\n")
+		if took := time.Since(began); took != 55*time.Second || w.Code != 200 || len(lines) != 2+5+1+1 {
+			t.Fatalf("after %v: %d with %q", took, w.Code, lines)
+		}
+		for i, want := range []string{"job_submitted", "job_started", "", "", "", "", "", "job_completed", ""} {
+			if !strings.Contains(lines[i], want) || want == "" && lines[i] != "" {
+				t.Errorf("line %d is %q, want one with %q", i, lines[i], want)
+			}
 		}
 	})
 }

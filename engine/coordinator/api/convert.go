@@ -18,8 +18,15 @@ func workerOf(w coordinator.WorkerInfo) Worker {
 		ID: w.ID, State: w.State, PID: w.PID, Address: w.Addr, Incarnation: hex(w.Incarnation), Loops: w.Loops,
 		MemoryBytes: w.Memory, Version: w.Build.Version, Commit: w.Build.Commit, Since: w.Since, Heard: w.Heard,
 		RSSBytes: w.RSS, CPUCores: w.CPU, LateMS: ms(w.Late),
-		Tasks: list(w.Tasks, func(t coordinator.TaskRef) WorkerTask { return WorkerTask(t) }),
+		Tasks: list(w.Tasks, func(t coordinator.TaskRef) WorkerTask { return WorkerTask(t) }), Drain: drainOf(w.Drain),
 	}
+}
+
+func drainOf(d *coordinator.Drainage) *Drain {
+	if d == nil {
+		return nil
+	}
+	return &Drain{d.Done, d.Moved, list(d.Left, func(t coordinator.LeftTask) LeftTask { return LeftTask{t.Job, t.Operator, t.Task, t.Reason} })}
 }
 
 func summaryOf(j coordinator.JobSummary) JobSummary {

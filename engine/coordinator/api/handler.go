@@ -28,6 +28,9 @@ type Coordinator interface {
 	Rebalance(ctx context.Context, job, operator string, cuts []uint64) (coordinator.Reassignment, error)
 	Migrate(ctx context.Context, job, operator string, task int, to string) (coordinator.Reassignment, error)
 	Reassigned(ctx context.Context, job string, id uint64) (coordinator.Reassignment, error)
+	DrainWorker(ctx context.Context, id string) (coordinator.WorkerInfo, error)
+	Drained(ctx context.Context, id string) (coordinator.WorkerInfo, error)
+	Follow(ctx context.Context, id string, after uint64) ([]coordinator.Event, error)
 	Info(ctx context.Context) (coordinator.ClusterInfo, error)
 	Workers(ctx context.Context) ([]coordinator.WorkerInfo, error)
 	Jobs(ctx context.Context) ([]coordinator.JobSummary, error)
@@ -91,6 +94,7 @@ func newAPI(cfg Config) *api {
 	a.routes = []route{
 		{"GET /api/v1/cluster", anyone, a.cluster},
 		{"GET /api/v1/workers", anyone, a.workers},
+		{"POST /api/v1/workers/{id}/drain", holders, a.drainWorker},
 		{"GET /api/v1/jobs", anyone, a.jobs},
 		{"POST /api/v1/jobs", holders, a.submit},
 		{"GET /api/v1/jobs/{id}", anyone, a.job},
@@ -98,6 +102,7 @@ func newAPI(cfg Config) *api {
 		{"GET /api/v1/jobs/{id}/info", anyone, a.jobInfo},
 		{"POST /api/v1/jobs/{id}/drain", holders, a.drain},
 		{"POST /api/v1/jobs/{id}/cancel", holders, a.cancel},
+		{"GET /api/v1/jobs/{id}/events", anyone, a.jobEvents},
 		{"GET /api/v1/jobs/{id}/reassignments/{reassignment}", anyone, a.reassignment},
 		{"POST /api/v1/jobs/{id}/operators/{operator}/rescale", holders, a.rescale},
 		{"POST /api/v1/jobs/{id}/operators/{operator}/rebalance", holders, a.rebalance},

@@ -168,6 +168,37 @@ func (a *api) reassigned(w http.ResponseWriter, r *http.Request, id uint64, wait
 	return re, err
 }
 
+// drainWorker answers with how the worker is after it was to be drained; with ?wait=SECONDS when all that can leave has left, or as it
+// is when the time is up.
+func (a *api) drainWorker(w http.ResponseWriter, r *http.Request) error {
+	wait, err := seconds(r, "wait", 0, waitMax)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	info, err := a.Coordinator.DrainWorker(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		extend(w, wait)
+		ctx, cancel := contextWithin(r, wait)
+		defer cancel()
+		later, err := a.Coordinator.Drained(ctx, id)
+		switch {
+		case later.ID == id && (err == nil || ctx.Err() != nil):
+			info = later
+		case err != nil:
+			return err
+		}
+	}
+	status := http.StatusAccepted
+	if info.Drain == nil || info.Drain.Done {
+		status = http.StatusOK
+	}
+	return writeJSON(w, status, workerOf(info))
+}
+
 func (a *api) reassignment(w http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseUint(r.PathValue("reassignment"), 10, 64)
 	if err != nil {

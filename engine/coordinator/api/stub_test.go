@@ -24,6 +24,7 @@ type stub struct {
 
 	asked   coordinator.Request
 	moved   string // what was to be reassigned
+	later   time.Time
 	drained string
 	kind    string
 	took    time.Duration
@@ -60,6 +61,38 @@ func (s *stub) Migrate(_ context.Context, job, operator string, task int, to str
 
 func (s *stub) Reassigned(_ context.Context, job string, id uint64) (coordinator.Reassignment, error) {
 	return reassignment(coordinator.Done), s.err
+}
+
+func (s *stub) DrainWorker(_ context.Context, id string) (coordinator.WorkerInfo, error) {
+	s.moved = "worker " + id
+	return coordinator.WorkerInfo{ID: id, State: coordinator.WorkerReady, Loops: 1, Since: when, Heard: when, Drain: new(coordinator.Drainage)}, s.err
+}
+
+func (s *stub) Drained(_ context.Context, id string) (coordinator.WorkerInfo, error) {
+	left := []coordinator.LeftTask{{TaskRef: coordinator.TaskRef{Job: "j1", Operator: "out"}, Reason: "a sink"}}
+	return coordinator.WorkerInfo{
+		ID: id, State: coordinator.WorkerReady, Loops: 1, Since: when, Heard: when, Drain: &coordinator.Drainage{Done: true, Moved: 2, Left: left},
+	}, s.err
+}
+
+// Follow has one more event to tell, 55 s later.
+func (s *stub) Follow(ctx context.Context, id string, after uint64) ([]coordinator.Event, error) {
+	info, err := s.Job(ctx, id)
+	switch {
+	case err != nil || after == 0:
+		return info.Events, err
+	case after == 2 && s.later.IsZero():
+		s.later = time.Now().Add(55 * time.Second)
+		fallthrough
+	case after == 2:
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Until(s.later)):
+			return []coordinator.Event{{Seq: 3, At: when, Kind: coordinator.JobCompleted, Job: id}}, nil
+		}
+	}
+	return nil, nil
 }
 
 func reassignment(state coordinator.ReassignState) coordinator.Reassignment {

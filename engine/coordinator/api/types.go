@@ -100,6 +100,22 @@ type Worker struct {
 	CPUCores    float64                 `json:"cpu_cores"`
 	LateMS      float64                 `json:"late_ms"` // by which the last heartbeat left late
 	Tasks       []WorkerTask            `json:"tasks"`
+	Drain       *Drain                  `json:"drain"` // null unless it is, or was, to be emptied
+}
+
+// Drain says how far a worker is with being emptied. It is given no more tasks.
+type Drain struct {
+	Done  bool       `json:"done"`  // nothing more will leave by itself
+	Moved int        `json:"moved"` // tasks that have gone elsewhere
+	Left  []LeftTask `json:"left"`
+}
+
+// LeftTask is a task that stays on a worker that is to be emptied.
+type LeftTask struct {
+	Job      string `json:"job"`
+	Operator string `json:"operator"`
+	Task     int    `json:"task"`
+	Reason   string `json:"reason"`
 }
 
 // WorkerTask is a task on a worker.

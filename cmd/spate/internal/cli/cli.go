@@ -77,10 +77,11 @@ type grammar struct {
 	State     stateCommand     `cmd:"" help:"State of operators."`
 
 	Coordinator coordinatorCommand `cmd:"" help:"Be the coordinator of a cluster."`
-	Worker      workerCommand      `cmd:"" help:"Be a worker of a cluster."`
+	Worker      workerCommands     `cmd:"" help:"Be a worker of a cluster, or have one emptied."`
 	Submit      submitCommand      `cmd:"" help:"Have a cluster run a program."`
 	Status      statusCommand      `cmd:"" help:"Say how a cluster or a job is."`
 	Top         topCommand         `cmd:"" help:"Watch a job on the terminal."`
+	Events      eventsCommand      `cmd:"" help:"Tell what has happened to a job."`
 	Profile     profileCommand     `cmd:"" help:"Take one profile of all workers."`
 	Rescale     rescaleCommand     `cmd:"" help:"Have an operator run in another number of tasks, while its job goes on."`
 	Rebalance   rebalanceCommand   `cmd:"" help:"Cut an operator's key space anew, while its job goes on."`

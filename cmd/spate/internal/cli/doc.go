@@ -5,7 +5,8 @@
 //	bench hop | keyed | hops                    measurements of the data path
 //	coordinator, worker                         the processes of a cluster
 //	submit, drain, cancel                       jobs on it, by the coordinator's HTTP API
-//	status, top, profile                        looks at it
+//	rescale, rebalance, migrate, worker drain   their tasks, while they run
+//	status, top, events, profile                looks at it
 //	version
 //
 // Flags are checked before anything is opened. A command writes its result to standard output, as text or with --json as

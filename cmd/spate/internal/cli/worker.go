@@ -9,6 +9,12 @@ import (
 	"github.com/fullspate/spate/engine/worker"
 )
 
+// workerCommands have to do with workers.
+type workerCommands struct {
+	Run   workerCommand      `cmd:"" default:"withargs" help:"Be a worker of a cluster."`
+	Drain drainWorkerCommand `cmd:"" help:"Have a worker emptied: its tasks go elsewhere, and it is given no more."`
+}
+
 type workerCommand struct {
 	Coordinator string   `required:"" placeholder:"ADDR" help:"The coordinator's address for workers: tcp://host:port or unix:///path."`
 	Listen      string   `placeholder:"ADDR" help:"Where other workers connect: tcp://host:port or unix:///path (default: a free port on the loopback interface)."`

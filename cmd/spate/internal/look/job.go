@@ -124,7 +124,11 @@ func (l *Look) TasksTable() *Table {
 		task := &l.Job.Tasks[i]
 		var s sums
 		s.add(l, task)
-		cells := []string{fmt.Sprintf("%s/%d", task.Operator, task.Task), task.Worker, strconv.Itoa(task.Loop)}
+		name := fmt.Sprintf("%s/%d", task.Operator, task.Task)
+		if task.Role == api.Mute {
+			name += " (mute)"
+		}
+		cells := []string{name, task.Worker, strconv.Itoa(task.Loop)}
 		t.add(append(cells, s.cells(task.Fused)...)...)
 	}
 	return t
@@ -169,6 +173,21 @@ func rate(now, before uint64, dt float64) string {
 		return "–"
 	}
 	return report.Number(round(float64(now-before) / dt))
+}
+
+// EventLine is an event on a line of its own, in full.
+func EventLine(e api.Event) string {
+	line := fmt.Sprintf("%s  %-23s", e.At.Local().Format("15:04:05.000"), e.Kind)
+	if e.Worker != "" {
+		line += "  " + e.Worker
+	}
+	if e.TookMS > 0 {
+		line += "  " + millis(e.TookMS)
+	}
+	if e.Text != "" {
+		line += "  " + strings.ReplaceAll(e.Text, "\n", " ")
+	}
+	return strings.TrimRight(line, " ")
 }
 
 // EventsTable has the job's last events, at most n.

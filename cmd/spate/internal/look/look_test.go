@@ -13,6 +13,13 @@ import (
 	"github.com/fullspate/spate/engine/coordinator/api"
 )
 
+func TestEventLine(t *testing.T) {
+	e := api.Event{At: noon.Local(), Kind: coordinator.WorkerLost, Worker: "w1", TookMS: 212.4, Text: "a\nb"}
+	if got, want := EventLine(e), e.At.Format("15:04:05.000")+"  worker_lost              w1  212 ms  a b"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // source answers with what it has.

@@ -43,7 +43,14 @@ func (l *Look) WorkersTable() *Table {
 	t := &Table{Head: []string{"WORKER", "STATE", " PID", "ADDRESS", " LOOPS", " TASKS", " CPU", " RSS", " LATE", " HEARD"}}
 	for i := range l.Workers {
 		w := &l.Workers[i]
-		t.add(w.ID, string(w.State), strconv.Itoa(w.PID), w.Address, strconv.Itoa(w.Loops), strconv.Itoa(len(w.Tasks)),
+		state := string(w.State)
+		switch {
+		case w.Drain != nil && w.Drain.Done:
+			state += ", drained"
+		case w.Drain != nil:
+			state += ", draining"
+		}
+		t.add(w.ID, state, strconv.Itoa(w.PID), w.Address, strconv.Itoa(w.Loops), strconv.Itoa(len(w.Tasks)),
 			percent(w.CPUCores), report.Bytes(w.RSSBytes), millis(w.LateMS), span(l.At.Sub(w.Heard))+" ago")
 	}
 	return t
