@@ -12,7 +12,8 @@ import (
 
 func TestHelpHasExamples(t *testing.T) {
 	for _, command := range []string{"lr generate", "lr history", "lr run", "lr validate", "bench lr", "bench wordcount", "bench topk", "bench compare",
-		"coordinator", "worker", "submit", "status", "top", "profile", "drain", "cancel"} {
+		"coordinator", "worker", "submit", "status", "top", "profile", "drain", "cancel",
+		"rescale", "rebalance", "migrate", "events", "worker drain"} {
 		got := spate(t, append(strings.Fields(command), "--help")...)
 		got.want(t, 0)
 		// The first mention is the usage line.

@@ -211,7 +211,7 @@ func (c *Client) Follow(ctx context.Context, job string, tell func(api.Event) er
 		err := lines.Decode(&e)
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return c.followed(ctx, job)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
@@ -221,6 +221,15 @@ func (c *Client) Follow(ctx context.Context, job string, tell func(api.Event) er
 			return err
 		}
 	}
+}
+
+// followed says why a stream of events has ended: nil if that is because the job has.
+func (c *Client) followed(ctx context.Context, job string) error {
+	look, err := c.Look(ctx, job)
+	if err == nil && !look.State.Over() {
+		err = fmt.Errorf("coordinator at %s: it tells no more, and job %s is %s", c.base, job, look.State)
+	}
+	return err
 }
 
 // Cluster says how the whole is.

@@ -171,3 +171,24 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestFollowEndsWithTheJob: a stream of events that ends before the job has is a fault.
+func TestFollowEndsWithTheJob(t *testing.T) {
+	for state, fails := range map[coordinator.State]bool{coordinator.Completed: false, coordinator.Running: true} {
+		c := &Client{base: "http://fake", http: &http.Client{Transport: responder(func(r *http.Request) (int, any, error) {
+			if strings.HasSuffix(r.URL.Path, "/events") {
+				return http.StatusOK, api.Event{Kind: coordinator.JobSubmitted}, nil
+			}
+			return http.StatusOK, api.Job{JobSummary: api.JobSummary{ID: "j1", State: state}}, nil
+		})}}
+		var seen []coordinator.EventKind
+		err := c.Follow(t.Context(), "j1", func(e api.Event) error { seen = append(seen, e.Kind); return nil })
+		if (err != nil) != fails || !slices.Equal(seen, []coordinator.EventKind{coordinator.JobSubmitted}) {
+			t.Errorf("%s: %v, %v", state, seen, err)
+		}
+		why := errors.New("enough")
+		if err := c.Follow(t.Context(), "j1", func(api.Event) error { return why }); !errors.Is(err, why) {
+			t.Errorf("it goes on after %v", err)
+		}
+	}
+}

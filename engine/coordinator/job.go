@@ -190,9 +190,9 @@ func (m *Machine) deployed(now time.Time, w *member, d *control.Deployed) {
 // that would be missed.
 func (m *Machine) notMade(now time.Time, j *job, p *part, f *control.Failure) {
 	switch {
-	case p.made || j.recovery != nil || j.reassign == nil || j.reassign.State.switched():
+	case j.begun.IsZero() || p.made || len(j.tasksOf(p)) > 0:
 		m.fail(now, j, f)
-	case j.undecided():
+	case j.undecided() && j.recovery == nil:
 		m.giveUpReassign(now, j, f.Error())
 	}
 	m.confirmed(now, j)

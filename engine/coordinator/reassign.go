@@ -66,12 +66,19 @@ type ReassignedTask struct {
 	Range  partition.Range `json:"range"`
 }
 
+// namedMost is how many tasks String names: more than that nobody reads.
+const namedMost = 8
+
 // String is what it was asked for, with the tasks and where they are.
 func (r *Reassignment) String() string {
 	tasks := func(list []ReassignedTask) string {
-		names := make([]string, len(list))
+		var names []string
 		for i, t := range list {
-			names[i] = fmt.Sprintf("%d on %s", t.Task, t.Worker)
+			if i == namedMost && len(list) > namedMost+1 {
+				names = append(names, fmt.Sprintf("%d more", len(list)-i))
+				break
+			}
+			names = append(names, fmt.Sprintf("%d on %s", t.Task, t.Worker))
 		}
 		return strings.Join(names, ", ")
 	}

@@ -335,10 +335,24 @@ func TestNewWorkerCannotDeploy(t *testing.T) {
 	re = r.mustRescale(id, 2)
 	r.wantReassignment(id, re.ID, Done, "")
 	r.wantTasks(id, "count", "3@w2", "4@w1")
+	r.records = r.m.Snapshot()
+	r = r.restartWith(append(w, spare)...) // which does not know of that, and asks again
+	r.wantState(id, Running)
 	for _, n := range w {
 		n.complete(n.parts[id])
 	}
 	r.wantState(id, Completed)
+}
+
+// A name for a reassignment of a thousand tasks is no longer than people read.
+func TestReassignmentString(t *testing.T) {
+	re := Reassignment{Kind: Rescale, Operator: "count", Old: make([]ReassignedTask, 9), New: make([]ReassignedTask, 1024)}
+	for i := range re.New {
+		re.New[i] = ReassignedTask{Task: i, Worker: "w1"}
+	}
+	if s := re.String(); !strings.HasPrefix(s, "rescale count: 0 on w1, 1 on w1,") || !strings.Contains(s, "7 on w1, 1016 more for 0 on ,") || strings.Count(s, " on ") != 8+9 {
+		t.Errorf("it reads %q", s)
+	}
 }
 
 // Messages that come twice, late, or of another reassignment change nothing.

@@ -235,7 +235,7 @@ func (j *job) records() []Record {
 		list = append(list, j.recoveryRecords()...)
 	}
 	if j.reassign != nil {
-		list = append(list, Record{Order: j.orderRecord(j.submitted)})
+		list = append(list, Record{Order: j.orderRecord(j.reassign.stepped)})
 	}
 	for _, p := range j.parts {
 		if p.ended != nil {

@@ -15,6 +15,14 @@ type workerCommands struct {
 	Drain drainWorkerCommand `cmd:"" help:"Have a worker emptied: its tasks go elsewhere, and it is given no more."`
 }
 
+// Help shows examples.
+func (workerCommands) Help() string {
+	return `A worker is one process; spate worker without more is spate worker run.
+
+	spate worker --coordinator tcp://10.0.0.1:7077 --secret-file secret
+	spate worker drain w2`
+}
+
 type workerCommand struct {
 	Coordinator string   `required:"" placeholder:"ADDR" help:"The coordinator's address for workers: tcp://host:port or unix:///path."`
 	Listen      string   `placeholder:"ADDR" help:"Where other workers connect: tcp://host:port or unix:///path (default: a free port on the loopback interface)."`
