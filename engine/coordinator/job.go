@@ -282,6 +282,7 @@ func (j *job) goesOn() bool { return !j.begun.IsZero() && j.recovery == nil && j
 
 // confirmed looks whether every part that goes on is as the newest order wants it, and goes on from there.
 func (m *Machine) confirmed(now time.Time, j *job) {
+	m.tellLate(now, j)
 	asked := func(p *part) bool { return p.phase == partAsked }
 	if j.over() || j.ending == control.Abort || j.recovery != nil && !j.recovery.placed || slices.ContainsFunc(j.parts, asked) {
 		return

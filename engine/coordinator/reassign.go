@@ -92,6 +92,7 @@ type reassigning struct {
 	stepped  time.Time // when the newest order was given
 	restored time.Time // when every part had done what phase Restoring wants of it; zero before
 	level    []int     // the parts whose new tasks have caught up
+	late     bool      // those with old tasks have not been told yet that these have been taken over from
 }
 
 // reassignedKept is how many reassignments of a job are remembered that have ended.
@@ -136,9 +137,33 @@ func (m *Machine) issue(now time.Time, r *draft) {
 		j.due = now.Add(m.timing.ReassignTimeout)
 	}
 	m.append(Record{Order: j.orderRecord(now)})
+	j.reassign.late = j.reassign.State == Switching
 	for _, p := range j.parts {
-		m.tellOrder(now, j, p)
+		if !j.reassign.late || !j.reassign.old(p) {
+			m.tellOrder(now, j, p)
+		}
 	}
+	m.tellLate(now, j)
+}
+
+// tellLate tells those with old tasks that these have been taken over from, once everybody else goes on with the new ones: as long
+// as anybody reads them they speak, so that there is no pause.
+func (m *Machine) tellLate(now time.Time, j *job) {
+	re := j.reassign
+	if re == nil || !re.late || slices.ContainsFunc(j.parts, func(p *part) bool { return p.phase == partAsked && !re.old(p) }) {
+		return
+	}
+	re.late = false
+	for _, p := range j.parts {
+		if re.old(p) {
+			m.tellOrder(now, j, p)
+		}
+	}
+}
+
+// old says whether a part has old tasks.
+func (re *reassigning) old(p *part) bool {
+	return slices.ContainsFunc(re.Old, func(t ReassignedTask) bool { return t.Worker == p.host.Worker })
 }
 
 // advance goes on with a reassignment after every part has said that it is as the newest order wants it.

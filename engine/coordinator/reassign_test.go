@@ -115,7 +115,7 @@ func TestScaleOut(t *testing.T) {
 	re := r.mustRescale(id, 3)
 	want := []string{
 		"+order", "w1 deploy", "w2 deploy", "w3 deploy", "w3 start", "+order", "w1 deploy", "w2 deploy", "w3 deploy",
-		"+order", "w1 deploy", "w2 deploy", "w3 deploy", "+reassigned",
+		"+order", "w1 deploy", "w3 deploy", "w2 deploy", "+reassigned",
 	}
 	if !slices.Equal(r.log, want) {
 		t.Errorf("got  %q\nwant %q", r.log, want)

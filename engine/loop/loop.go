@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"runtime/pprof"
 	"slices"
@@ -32,6 +33,7 @@ type Loop struct {
 type entry struct {
 	*task.Task
 	done   bool
+	budget int // of its own, 0 for the loop's
 	labels context.Context
 }
 
@@ -90,6 +92,16 @@ func (l *Loop) Remove(t *task.Task) {
 	l.measures = slices.Delete(l.measures, i, i+1)
 }
 
+// Throttle bounds how many tuples a task may process in a turn, so that the others have theirs sooner; 0 for as many as they. It
+// must be called by the goroutine that steps the loop.
+func (l *Loop) Throttle(t *task.Task, budget int) {
+	for _, e := range l.tasks {
+		if e.Task == t {
+			e.budget = budget
+		}
+	}
+}
+
 // Turn is what a step of a loop came to.
 type Turn struct {
 	Worked bool
@@ -108,7 +120,7 @@ func (l *Loop) Step(now time.Duration, clock func() time.Duration) (Turn, error)
 		if e.labels != nil {
 			pprof.SetGoroutineLabels(e.labels)
 		}
-		p, err := e.Run(start, l.budget)
+		p, err := e.Run(start, cmp.Or(e.budget, l.budget))
 		if err != nil {
 			return turn, err
 		}

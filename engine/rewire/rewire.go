@@ -45,11 +45,6 @@ func Follow(d *deploy.Deployment, s Site, c Changes) (reached wire.Time, err err
 	for _, p := range c.moved {
 		resend(d, s, d.Units[p.Unit][p.Index])
 	}
-	for _, p := range c.spoke {
-		if t := d.Units[p.Unit][p.Index]; t.Local() {
-			send(d, s, t)
-		}
-	}
 	if c.shape() || len(c.moved)+len(c.spoke) > 0 {
 		d.Tasks(func(t *deploy.Task) {
 			if err == nil {
@@ -134,8 +129,8 @@ func expect(d *deploy.Deployment, s Site, coming *deploy.Task) {
 	}
 }
 
-// Join connects a task that is back, and installed, to those that feed it, from a time on, and, unless it is mute, to those that
-// it feeds. back are all those that came back with it, which open their channels themselves. It does not run yet. An error says
+// Join connects a task that is back, and installed, to those that feed it, from a time on, and to those that it feeds; here these
+// do not read it while it is mute. back are all those that came back with it, which open their channels themselves. It does not run yet. An error says
 // what it needs that is not there any more.
 func Join(d *deploy.Deployment, s Site, t *deploy.Task, from wire.Time, back func(*deploy.Task) bool) error {
 	for _, c := range d.Inbound(t) {
@@ -150,12 +145,9 @@ func Join(d *deploy.Deployment, s Site, t *deploy.Task, from wire.Time, back fun
 		}
 		t.Connect(d.ChannelOf(c, feed, from))
 	}
-	if t.Mute {
-		return nil
-	}
-	send(d, s, t)
+	send(d, s, t) // a mute one's output, too, though nobody asks for it yet: then it is there when somebody does
 	for _, c := range d.Outbound(t) {
-		if c.To.Local() && !back(c.To) {
+		if c.To.Local() && !t.Mute && !back(c.To) {
 			if err := meet(d, s, c.To); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fullspate/spate/engine/auth"
 	"github.com/fullspate/spate/engine/checkpoint"
+	"github.com/fullspate/spate/engine/internal/background"
 	"github.com/fullspate/spate/ft"
 	"github.com/fullspate/spate/wire"
 )
@@ -58,7 +59,7 @@ func New(cfg Config) *Vault {
 	v.server = v.newServer()
 	ctx, cancel := context.WithCancel(context.Background())
 	v.cancel = cancel
-	v.joined.Go(func() { v.folder.run(ctx) })
+	v.joined.Go(func() { background.Run(func() { v.folder.run(ctx) }) })
 	go func() {
 		defer close(v.served)
 		_ = v.server.Serve(v.conns) // it ends with Stop, and says no more than that
@@ -167,10 +168,11 @@ func (v *Vault) list(ctx context.Context, name string, from uint64, id ft.TaskID
 }
 
 // get returns an encoded checkpoint, folded, which must not be changed.
-func (v *Vault) get(ctx context.Context, name string, id ft.TaskID, gen uint64) ([]byte, error) {
+func (v *Vault) get(ctx context.Context, name string, id ft.TaskID, gen uint64) (encoded []byte, err error) {
 	j := v.job(name)
 	if j == nil {
 		return nil, ft.ErrNotFound
 	}
-	return j.store.Encoded(ctx, id, gen)
+	background.Run(func() { encoded, err = j.store.Encoded(ctx, id, gen) })
+	return encoded, err
 }

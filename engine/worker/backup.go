@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/fullspate/spate/engine/checkpoint"
+	"github.com/fullspate/spate/engine/internal/background"
 	"github.com/fullspate/spate/engine/rewire"
 	"github.com/fullspate/spate/ft"
 )
@@ -21,7 +22,7 @@ func (j *job) keepCheckpoints() error {
 		}
 		taker, err := checkpoint.New(checkpoint.Config{
 			Schedule: ft.ScheduleConfig{Interval: j.order.Spec.Config.CheckpointInterval},
-			Keep:     j.keep, Wake: l.reactor.Wake, Logger: j.w.log, Go: func(fn func()) { j.work.Go(fn) },
+			Keep:     j.keep, Wake: l.reactor.Wake, Logger: j.w.log, Go: func(fn func()) { j.work.Go(func() { background.Run(fn) }) },
 		})
 		if err != nil {
 			return err

@@ -25,6 +25,9 @@ const (
 	// muteLogBytes is what a log may hold that leads to a task which is being made, or from one that nobody reads yet: half a
 	// minute of 200,000 tuples of 80 bytes each second.
 	muteLogBytes = 512 << 20
+	// muteBudget is how many tuples a mute task may process in a turn: what it has to catch up with must not hold up those whom
+	// others wait for.
+	muteBudget = 256
 )
 
 // leave takes a task out of its place that is to be nowhere. What others here have yet to read of its output stays until they
@@ -183,6 +186,7 @@ func (j *job) heed(order *control.Deploy) (err error) {
 				if _, mute := rewire.Mute(order, placeOf(t)); mute {
 					return false
 				}
+				l.loop.Throttle(t.Task, 0)
 				if !l.taker.Has(t.Task) {
 					err = errors.Join(err, j.keepOf(l, t, 0))
 				}

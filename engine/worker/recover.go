@@ -11,6 +11,7 @@ import (
 	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/engine/deploy"
+	"github.com/fullspate/spate/engine/internal/background"
 	"github.com/fullspate/spate/engine/link"
 	"github.com/fullspate/spate/engine/rewire"
 	"github.com/fullspate/spate/ft"
@@ -48,6 +49,7 @@ func recoveryOf(c control.JobConfig) engine.Recovery {
 // carryOn follows an order that carries the job on: tasks that are to be nowhere leave, channels are led to where tasks are now,
 // and those that are to be here are brought back, or made, beside the loops.
 func (j *job) carryOn(order *control.Deploy) {
+	began := time.Now()
 	before := j.order
 	j.order, j.answer, j.caughtUp = order, nil, nil
 	j.epoch.Store(order.Epoch)
@@ -56,7 +58,9 @@ func (j *job) carryOn(order *control.Deploy) {
 	for _, p := range changes.Going {
 		j.leave(p)
 	}
+	left := time.Now()
 	reached, err := rewire.Follow(j.dep, j, changes)
+	followed := time.Now()
 	if err != nil {
 		j.w.fail(j, err)
 		return
@@ -67,6 +71,7 @@ func (j *job) carryOn(order *control.Deploy) {
 		j.w.fail(j, err)
 		return
 	}
+	j.w.log.Debug("order followed", "job", j.name, "epoch", order.Epoch, "left", left.Sub(began), "followed", followed.Sub(left), "rest", time.Since(followed))
 	j.bringBack(changes.Here, &control.Deployed{Job: j.name, Epoch: order.Epoch, Reached: reached}, ready, late)
 }
 
@@ -171,7 +176,7 @@ func (j *job) bringBack(tasks []rewire.Place, answer *control.Deployed, ready fu
 				break
 			}
 			var made []restored
-			made, err = j.succeed(ctx, s, hosts)
+			background.Run(func() { made, err = j.succeed(ctx, s, hosts) }) // the old tasks go on meanwhile
 			list = append(list, made...)
 		}
 		if err == nil {
@@ -284,6 +289,7 @@ func (j *job) run(r restored) (err error) {
 		l.ran = false
 		l.loop.Add(r.Task.Task)
 		if mute {
+			l.loop.Throttle(r.Task.Task, muteBudget)
 			l.mute, l.level = append(l.mute, r.Task), false
 		}
 		if !namesake {
