@@ -3,10 +3,14 @@
 package main
 
 import (
+	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/fullspate/spate/engine/coordinator"
 	"github.com/fullspate/spate/engine/coordinator/api"
 )
 
@@ -78,4 +82,66 @@ func (f *fleet) task(operator string) api.Task {
 	}
 	f.t.Fatalf("there is no task of %s", operator)
 	return api.Task{}
+}
+
+// TestReassignedWhileWorkersAreLost asks for reassignments, and at random moments of these has workers and the coordinator killed:
+// each comes to its end, and the answers are those of a run that nobody has disturbed.
+func TestReassignedWhileWorkersAreLost(t *testing.T) {
+	t.Parallel()
+	mishaps := 6
+	if testing.Short() {
+		mishaps = 2
+	}
+	if n, err := strconv.Atoi(os.Getenv(mishapsEnv)); err == nil {
+		mishaps = n
+	}
+	input := rushHour(t, 40*(mishaps+1)) // at pace 20; a mishap and what follows takes less than 2 s
+	want := embeddedAnswers(t, input)
+	f := startFleet(t, 4, "--heartbeat-timeout", "800ms")
+	finish := f.run(input, want, "--pace", "20", "--recovery", "sm", "--replicas", "2", "--checkpoint-interval", "300ms", "--parallelism", "calculator=2,account=2")
+	d := &doomed{fleet: f, rand: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)), live: f.workers}
+	d.settled()
+	states := map[coordinator.ReassignState]int{}
+	for i := range mishaps {
+		id := d.reassign()
+		time.Sleep(time.Duration(d.rand.IntN(100)) * time.Millisecond)
+		switch i % 3 {
+		case 0:
+			d.kill(1)
+		case 1:
+			d.coordinatorAway()
+		case 2:
+			d.kill(2)
+		}
+		d.settled()
+		re, err := f.client.Reassigned(t.Context(), "j1", id)
+		if err != nil {
+			t.Fatalf("reassignment %d: %v", id, err)
+		}
+		states[re.State]++
+	}
+	d.over()
+	finish()
+	t.Logf("%d mishaps, reassignments %v", mishaps, states)
+}
+
+// reassign asks for some reassignment.
+func (d *doomed) reassign() (id uint64) {
+	d.t.Helper()
+	await(d.t, "a reassignment to be taken", func() bool {
+		var re api.Reassignment
+		var err error
+		switch d.rand.IntN(3) {
+		case 0:
+			re, err = d.client.Rescale(d.t.Context(), "j1", "calculator", 1+d.rand.IntN(4))
+		case 1:
+			re, err = d.client.Rebalance(d.t.Context(), "j1", "account", []api.Hash{api.Hash(d.rand.Uint64() | 1)})
+		case 2:
+			operator := []string{"feeder", "calculator", "account"}[d.rand.IntN(3)]
+			re, err = d.client.Migrate(d.t.Context(), "j1", operator, d.task(operator).Task, "")
+		}
+		id = re.ID
+		return err == nil
+	})
+	return id
 }
