@@ -26,7 +26,8 @@ type SinkWriter[T any] interface {
 	// writer with a method Sync() error may leave what takes time to that: it is called after Commit, on another goroutine
 	// than the other methods and while they go on being called.
 	Commit(position wire.Time) (mark []byte, err error)
-	// Restore forgets what was written after the mark.
+	// Restore forgets what was written after the mark. A writer with a method Leave() is told by that, before Close, that a task
+	// elsewhere goes on from its last mark: whatever it counts or collects is that one's from then on.
 	Restore(mark []byte) error
 	// Flush hands on what is buffered; it is called when there is nothing else to do.
 	Flush() error

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 
 	"github.com/fullspate/spate/engine"
+	"github.com/fullspate/spate/engine/task"
 	"github.com/fullspate/spate/wire"
 )
 
@@ -44,7 +46,7 @@ func (cs *Counts[C]) All() []*C {
 }
 
 // Counting makes what a sink's writer counts survive a crash: counts, a pointer that goes through JSON without loss, is part of
-// every mark, behind that of w, and is set to what the mark says on Restore. The task's loop writes it.
+// every mark, behind that of w, is set to what the mark says on Restore, and to zero on Leave. The task's loop writes it.
 //
 //	mark: bytes of w's mark, uvarint │ w's mark │ counts in JSON
 func Counting[T any](w engine.SinkWriter[T], counts any) engine.SinkWriter[T] {
@@ -84,6 +86,14 @@ func (w *counting[T]) Sync() error {
 		return s.Sync()
 	}
 	return nil
+}
+
+// Leave is the writer's, where it has one, and forgets the counts: they are with a task elsewhere now.
+func (w *counting[T]) Leave() {
+	if l, ok := w.SinkWriter.(task.Leaver); ok {
+		l.Leave()
+	}
+	reflect.ValueOf(w.counts).Elem().SetZero()
 }
 
 // Restore is the writer's, and restores the counts.

@@ -77,6 +77,9 @@ func (c *collector[A]) Write(ctx *engine.Ctx, v *A) {
 	}
 }
 
+// Leave forgets the answers.
+func (c *collector[A]) Leave() { c.answers = nil }
+
 // Restore fails where answers are kept: there may be more than a checkpoint should hold.
 func (c *collector[A]) Restore([]byte) error {
 	if c.keep {

@@ -183,6 +183,9 @@ type Reassignment struct {
 	// beyond it, or, where a new range has parts of several old ones (Joins), exactly at it.
 	Cut   wire.Time `json:"cut,omitempty"`
 	Joins bool      `json:"joins,omitempty"`
+	// Stops says that old and new tasks cannot be beside each other, since what they write is the same: the old ones end, in a
+	// phase of their own, before the new ones are made.
+	Stops bool `json:"stops,omitempty"`
 }
 
 // ReassignPhase is how far a reassignment is.
@@ -193,6 +196,8 @@ const (
 	// Registering: whoever feeds the old tasks feeds the new ones as well from now on, and says from which position. With Joins
 	// the old tasks wait where they are, for a moment.
 	Registering ReassignPhase = "registering"
+	// Stopping, with Stops: the old tasks take a checkpoint as Cut says, and end.
+	Stopping ReassignPhase = "stopping"
 	// Restoring: the old tasks take a checkpoint as Cut says; the new ones are made of it, and follow. Then they are CaughtUp.
 	Restoring ReassignPhase = "restoring"
 )

@@ -39,7 +39,7 @@ func TestDrainWorker(t *testing.T) {
 			t.Errorf("%+v is left without a reason", task)
 			continue
 		}
-		want := "a sink cannot be migrated while it runs"
+		want := "is pinned to a worker"
 		if task.Job == other {
 			want = "takes no checkpoints"
 		}

@@ -27,6 +27,7 @@ type ReassignState string
 // The states of a reassignment, the last two for ever.
 const (
 	Registering ReassignState = "registering" // whoever feeds the old tasks begins to feed the new ones, too
+	Stopping    ReassignState = "stopping"    // old tasks that cannot be beside the new ones checkpoint, and end
 	Restoring   ReassignState = "restoring"   // the old tasks checkpoint; the new ones are made of that, and catch up
 	Switching   ReassignState = "switching"   // the new tasks have taken over, and that is on disk: every worker is told
 	GivingUp    ReassignState = "giving_up"   // the new tasks are thrown away
@@ -54,6 +55,7 @@ type Reassignment struct {
 	// How long it took until everybody fed the new tasks, until these were made, until they had caught up, and until everybody
 	// knew that they have taken over; 0 for what it did not come to.
 	Register time.Duration `json:"register,omitempty"`
+	Stop     time.Duration `json:"stop,omitempty"` // of a sink: until the old task had ended
 	Restore  time.Duration `json:"restore,omitempty"`
 	CatchUp  time.Duration `json:"catch_up,omitempty"`
 	Switch   time.Duration `json:"switch,omitempty"`
@@ -100,7 +102,7 @@ const reassignedKept = 32
 
 // undecided says whether a reassignment is under way that can still be given up.
 func (j *job) undecided() bool {
-	return j.reassign != nil && (j.reassign.State == Registering || j.reassign.State == Restoring)
+	return j.reassign != nil && !j.reassign.State.switched() && j.reassign.State != GivingUp
 }
 
 // beginReassign has new tasks come, as a draft says, that are to take over from old ones. What the draft has of Reassign lacks
@@ -178,9 +180,18 @@ func (m *Machine) advance(now time.Time, j *job) {
 			return
 		}
 		m.note(now, Event{Kind: ReassignmentRegistered, Job: j.id, Took: took, Text: fmt.Sprintf("the new tasks of %s are fed from %v on", re.Operator, re.reached)})
+		r := m.draft(j)
+		c := &r.deploy.Reassign[0]
+		re.State, c.Phase, c.Cut = Restoring, control.Restoring, re.reached
+		if c.Stops {
+			re.State, c.Phase = Stopping, control.Stopping
+		}
+		m.issue(now, r)
+	case Stopping:
+		re.Stop = took
 		re.State = Restoring
 		r := m.draft(j)
-		r.deploy.Reassign[0].Phase, r.deploy.Reassign[0].Cut = control.Restoring, re.reached
+		r.deploy.Reassign[0].Phase = control.Restoring
 		m.issue(now, r)
 	case Restoring:
 		if re.restored.IsZero() {

@@ -73,7 +73,7 @@ func (m *Machine) Migrate(now time.Time, job, operator string, task int, to stri
 	if index < 0 {
 		return Reassignment{}, tooMany(op, 1)
 	}
-	r.deploy.Reassign = []control.Reassignment{{Unit: op.Unit, Old: []int{task}, New: []int{index}}}
+	r.deploy.Reassign = []control.Reassignment{{Unit: op.Unit, Old: []int{task}, New: []int{index}, Stops: j.topology.writes(op.Unit) != ""}}
 	return m.beginReassign(now, r, Migrate), nil
 }
 
@@ -92,11 +92,6 @@ func (m *Machine) movable(job, operator, verb string) (*job, *Operator, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, other := range j.topology.Operators {
-		if other.Unit == op.Unit && other.Kind == "sink" {
-			return nil, nil, errorf(Invalid, "operator %q writes results, and what it has written is with the worker that it runs on: a sink cannot be %s while it runs", other.ID, verb)
-		}
-	}
 	if err := j.ready(); err != nil {
 		return nil, nil, err
 	}
@@ -106,10 +101,26 @@ func (m *Machine) movable(job, operator, verb string) (*job, *Operator, error) {
 // changeable is the same for an operator whose key ranges may be others.
 func (m *Machine) changeable(job, operator, verb string) (*job, *Operator, error) {
 	j, op, err := m.movable(job, operator, verb)
-	if err == nil && op.Kind == "source" {
+	if err != nil {
+		return j, op, err
+	}
+	if id := j.topology.writes(op.Unit); id != "" {
+		err = errorf(Invalid, "operator %q writes results, and into how many parts is decided when the job is submitted: a sink can be migrated, but not %s", id, verb)
+	}
+	if op.Kind == "source" {
 		err = errorf(Invalid, "operator %q reads splits, which are as the input fixes them: a source can be migrated, but not %s", operator, verb)
 	}
 	return j, op, err
+}
+
+// writes is the sink among the operators of a unit, "" if there is none.
+func (t *Topology) writes(unit int) string {
+	for _, op := range t.Operators {
+		if op.Unit == unit && op.Kind == "sink" {
+			return op.ID
+		}
+	}
+	return ""
 }
 
 // operator is one of the job's that has tasks of its own.

@@ -56,13 +56,15 @@ func (d *Deployment) place(unit, index int, p Part) *Task {
 	return &Task{Unit: unit, Index: index, Part: p, Number: uint32(unit<<graph.IndexBits | index), Life: 1}
 }
 
-// Remove takes a task of this process out of its place, where nothing is then. The caller has it, and discards it.
-func (d *Deployment) Remove(t *Task) {
+// Remove takes a task of this process out of its place, which with ends is nobody's any more. The caller has it, and discards it.
+func (d *Deployment) Remove(t *Task, ends bool) {
 	d.shape.Lock()
 	defer d.shape.Unlock()
 	part := t.Part
-	part.Gone = true
-	d.Units[t.Unit][t.Index] = d.place(t.Unit, t.Index, part)
+	part.Gone = ends
+	place := d.place(t.Unit, t.Index, part)
+	place.Life = t.Life
+	d.Units[t.Unit][t.Index] = place
 	d.Tasks(func(up *Task) { d.relink(up) })
 }
 

@@ -51,6 +51,13 @@ func Namesake(order *control.Deploy, p Place) bool {
 	return mute && slices.ContainsFunc(r.Old, func(i int) bool { return order.Ranges[p.Unit][i] == order.Ranges[p.Unit][p.Index] })
 }
 
+// Stopped says whether a task is one of the old ones of a reassignment that have ended by now, or are to.
+func Stopped(order *control.Deploy, p Place) bool {
+	return slices.ContainsFunc(order.Reassign, func(r control.Reassignment) bool {
+		return r.Stops && r.Unit == p.Unit && r.Phase != control.Registering && slices.Contains(r.Old, p.Index)
+	})
+}
+
 // Shape is what tasks there are by an order.
 func Shape(order *control.Deploy) deploy.Shape {
 	s := make(deploy.Shape, len(order.Place))
@@ -101,7 +108,7 @@ func Compare(before, after *control.Deploy, self int, own func(Place) bool) Chan
 	}
 	for _, p := range Places(after) {
 		r, mute := Mute(after, p)
-		if Slot(after, p).Worker == self && !own(p) && (!mute || r.Phase == control.Restoring) {
+		if Slot(after, p).Worker == self && !own(p) && (!mute || r.Phase == control.Restoring) && !Stopped(after, p) {
 			c.Here = append(c.Here, p)
 		}
 		if !has(before, p) {

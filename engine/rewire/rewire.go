@@ -331,15 +331,16 @@ func (o turnover) with(p turnover) turnover {
 	return p
 }
 
-// Leave takes a task that is here, and does not run any more, out of its place: it reads nothing and sends nothing from then on.
+// Leave takes a task that is here, and does not run any more, out of its place, which is then empty, or, with ends, nobody's any
+// more: it reads nothing and sends nothing from then on.
 // What others on this worker have yet to read of its logs stays until they have; then (see deploy.Task.Idle) it is to be
 // discarded.
-func Leave(d *deploy.Deployment, s Site, t *deploy.Task) {
+func Leave(d *deploy.Deployment, s Site, t *deploy.Task, ends bool) {
 	s.On(t, func() {
 		t.Disconnect()
 		for _, e := range t.Logs {
 			s.Withdraw(t, e.Channel)
 		}
 	})
-	d.Remove(t)
+	d.Remove(t, ends)
 }

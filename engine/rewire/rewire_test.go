@@ -93,7 +93,7 @@ func (s *site) follow(o control.Deploy) (reached wire.Time, here []rewire.Place)
 	for _, p := range changes.Going {
 		t := s.d.Units[p.Unit][p.Index]
 		s.active = slices.DeleteFunc(s.active, func(a *deploy.Task) bool { return a == t })
-		rewire.Leave(s.d, s, t)
+		rewire.Leave(s.d, s, t, true)
 		s.left = append(s.left, t)
 	}
 	reached, err := rewire.Follow(s.d, s, changes)

@@ -56,3 +56,13 @@ func (t *Task) syncOf() func() error {
 		return w.Sync()
 	}
 }
+
+// Leaver is a SinkWriter that wants to know when a task elsewhere goes on from its last mark.
+type Leaver interface{ Leave() }
+
+// Abdicate tells the sink's writer, if there is one, that another task goes on in this one's place.
+func (t *Task) Abdicate() {
+	if w, ok := t.writer.(Leaver); ok {
+		w.Leave()
+	}
+}

@@ -83,6 +83,7 @@ func (w *rowsWritten) Write(c *engine.Ctx, v *counted) {
 }
 func (w *rowsWritten) Commit(wire.Time) ([]byte, error) { return json.Marshal(w.rows) }
 func (w *rowsWritten) Restore(mark []byte) error        { return json.Unmarshal(mark, &w.rows) }
+func (w *rowsWritten) Leave()                           { w.rows = nil }
 func (w *rowsWritten) Flush() error                     { return nil }
 func (w *rowsWritten) Close() error                     { return nil }
 

@@ -38,9 +38,10 @@ func (j *job) leave(p rewire.Place) {
 	l.on(func() {
 		l.loop.Remove(t.Task)
 		l.taker.Remove(t.Task)
+		t.Abdicate()
 		l.mute = slices.DeleteFunc(l.mute, func(m *deploy.Task) bool { return m == t })
 	})
-	rewire.Leave(j.dep, j, t)
+	rewire.Leave(j.dep, j, t, true)
 	delete(j.own, p)
 	j.held = slices.DeleteFunc(j.held, func(h *deploy.Task) bool { return h == t })
 	l.on(func() {
@@ -80,7 +81,7 @@ func (l *lane) forgetRetired() {
 func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.Time, error), err error) {
 	held := j.held
 	j.held = nil
-	var together []*deploy.Task
+	var together, ending []*deploy.Task
 	for i := range order.Reassign {
 		r := &order.Reassign[i]
 		for _, index := range r.Old {
@@ -94,7 +95,10 @@ func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.
 			switch {
 			case r.Phase == control.Registering && r.Joins:
 				together = append(together, t)
-			case r.Phase == control.Restoring:
+			case r.Phase == control.Stopping:
+				ending = append(ending, t)
+				err = errors.Join(err, j.cut(t, r))
+			case r.Phase == control.Restoring && !r.Stops:
 				err = errors.Join(err, j.cut(t, r))
 			}
 		}
@@ -104,7 +108,68 @@ func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.
 			j.letGo(t)
 		}
 	}
-	return func(ctx context.Context) (wire.Time, error) { return j.gather(ctx, order, together) }, err
+	return func(ctx context.Context) (wire.Time, error) {
+		if err := j.await(ctx, order, ending); err != nil {
+			return 0, err
+		}
+		return j.gather(ctx, order, together)
+	}, err
+}
+
+// await waits until tasks that are to end have the checkpoint that others are made of. It runs beside the desk.
+func (j *job) await(ctx context.Context, order *control.Deploy, tasks []*deploy.Task) error {
+	for _, t := range tasks {
+		cut := wire.Time(0)
+		for _, r := range order.Reassign {
+			if r.Unit == t.Unit && slices.Contains(r.Old, t.Index) {
+				cut = r.Cut
+			}
+		}
+		l := j.lanes[rewire.Slot(order, placeOf(t)).Loop]
+		for began, done := time.Now(), false; ; {
+			l.on(func() { done = t.DurableAt() >= cut && !l.taker.Holds(t.Task) })
+			if done {
+				break
+			}
+			if time.Since(began) > cutFor {
+				return fmt.Errorf("operator %q, task %d: no checkpoint at %v within %v", t.Operator(), t.Index, cut, cutFor)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+// endOld ends the old tasks here that the phase has end: what they have written is for their successors from then on.
+func (j *job) endOld(order *control.Deploy) error {
+	var errs []error
+	for i := range order.Reassign {
+		r := &order.Reassign[i]
+		if r.Phase != control.Stopping {
+			continue
+		}
+		for _, index := range r.Old {
+			p := rewire.Place{Unit: r.Unit, Index: index}
+			l := j.own[p]
+			if l == nil {
+				continue
+			}
+			t := j.dep.Units[p.Unit][p.Index]
+			l.on(func() {
+				l.loop.Remove(t.Task)
+				l.taker.Remove(t.Task)
+				t.Abdicate()
+			})
+			rewire.Leave(j.dep, j, t, false)
+			delete(j.own, p)
+			errs = append(errs, t.Discard())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // cut has a task take the checkpoint that others are to be made of.

@@ -11,8 +11,8 @@ import (
 	"github.com/fullspate/spate/wire"
 )
 
-// units of the counting program's plan that are reassigned: the sink is not.
-const unitsMoving = 3
+// firstSink is the first of the sinks among the units of the counting program's plan; 0 is the source.
+const firstSink = 3
 
 // reassignment is one of tasks of a unit to new ones with the given ranges.
 func (c *crew) reassignment(unit int, old []int, ranges []partition.Range) *control.Reassignment {
@@ -40,7 +40,7 @@ func (c *crew) reassignment(unit int, old []int, ranges []partition.Range) *cont
 // plan chooses a reassignment: some tasks that lie side by side, and what is to become of their ranges.
 func (c *crew) plan() *control.Reassignment {
 	c.t.Helper()
-	unit := c.rand.IntN(unitsMoving)
+	unit := c.rand.IntN(len(c.order.Place))
 	ranges := c.order.Ranges[unit]
 	var all []int
 	for i, slot := range c.order.Place[unit] {
@@ -49,9 +49,12 @@ func (c *crew) plan() *control.Reassignment {
 		}
 	}
 	slices.SortFunc(all, func(a, b int) int { return map[bool]int{true: -1, false: 1}[ranges[a].First < ranges[b].First] })
-	if unit == 0 { // a source's tasks can be moved
+	if unit == 0 || unit >= firstSink { // their tasks can be moved
 		i := all[c.rand.IntN(len(all))]
-		return c.reassignment(unit, []int{i}, []partition.Range{ranges[i]})
+		r := c.reassignment(unit, []int{i}, []partition.Range{ranges[i]})
+		r.Stops = unit >= firstSink
+		c.order.Reassign[0].Stops = r.Stops
+		return r
 	}
 	n := 1 + c.rand.IntN(min(2, len(all)))
 	at := c.rand.IntN(len(all) - n + 1)
@@ -96,11 +99,20 @@ func (c *crew) reassign(giveUp bool) {
 	r := c.plan()
 	c.reached = 0
 	r.Cut = c.announce()
-	r.Phase = control.Restoring
+	phases := []control.ReassignPhase{control.Restoring}
+	if r.Stops {
+		phases = []control.ReassignPhase{control.Stopping, control.Restoring}
+	}
+	for _, r.Phase = range phases {
+		if r.Phase == control.Restoring && r.Stops && giveUp && c.rand.IntN(2) == 0 {
+			break // the old task is brought back
+		}
+		o := *c.order
+		o.Reassign = []control.Reassignment{*r}
+		c.order = &o
+		c.announce()
+	}
 	o := *c.order
-	o.Reassign = []control.Reassignment{*r}
-	c.order = &o
-	c.announce()
 	if !giveUp {
 		waits := map[string]bool{}
 		for _, i := range r.New {

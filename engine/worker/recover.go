@@ -238,7 +238,7 @@ func (j *job) broughtBack(order *control.Deploy, answer *control.Deployed, list 
 		return
 	}
 	if err == nil {
-		err = j.install(list)
+		err = errors.Join(j.install(list), j.endOld(order))
 	}
 	if err != nil {
 		answer.Error = failure(j.w.id, err)

@@ -72,6 +72,7 @@ type Reassignment struct {
 	Ended    *time.Time                `json:"ended"`
 	// How long each phase took; 0 for what it did not come to.
 	RegisterMS float64 `json:"register_ms"`
+	StopMS     float64 `json:"stop_ms,omitempty"` // of a sink alone
 	RestoreMS  float64 `json:"restore_ms"`
 	CatchUpMS  float64 `json:"catch_up_ms"`
 	SwitchMS   float64 `json:"switch_ms"`
@@ -91,7 +92,7 @@ func reassignmentOf(r coordinator.Reassignment) Reassignment {
 	return Reassignment{
 		ID: r.ID, Kind: r.Kind, Operator: r.Operator, State: r.State, Reason: r.Reason, Old: list(r.Old, task), New: list(r.New, task),
 		Begun: r.Begun, Ended: moment(r.Ended),
-		RegisterMS: ms(r.Register), RestoreMS: ms(r.Restore), CatchUpMS: ms(r.CatchUp), SwitchMS: ms(r.Switch),
+		RegisterMS: ms(r.Register), StopMS: ms(r.Stop), RestoreMS: ms(r.Restore), CatchUpMS: ms(r.CatchUp), SwitchMS: ms(r.Switch),
 	}
 }
 

@@ -168,7 +168,10 @@ func writeReassignment(w io.Writer, re *api.Reassignment) error {
 	for _, phase := range []struct {
 		name string
 		ms   float64
-	}{{"register", re.RegisterMS}, {"restore", re.RestoreMS}, {"catch up", re.CatchUpMS}, {"switch", re.SwitchMS}} {
+	}{{"register", re.RegisterMS}, {"stop", re.StopMS}, {"restore", re.RestoreMS}, {"catch up", re.CatchUpMS}, {"switch", re.SwitchMS}} {
+		if phase.name == "stop" && phase.ms == 0 {
+			continue // sinks alone have it
+		}
 		t.Rows = append(t.Rows, []string{phase.name, fmt.Sprintf("%.1f ms", phase.ms)})
 	}
 	return t.Write(w)
