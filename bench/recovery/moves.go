@@ -26,7 +26,19 @@ type Move struct {
 	GapBefore float64 `json:"gap_before_ms"`
 	Gap       float64 `json:"gap_ms"`
 	GapAt     float64 `json:"gap_at_ms"` // when the latter ended, since the request
+	// Course is how it went, from 1 s before the request to 2 s after the end.
+	Course []Moment `json:"course"`
 }
+
+// Moment is what was due within binSpan.
+type Moment struct {
+	At  float64 `json:"at_ms"` // since the request
+	P50 float64 `json:"p50_ms"`
+	P99 float64 `json:"p99_ms"`
+}
+
+// binSpan is how much of a course is put together.
+const binSpan = 20 * time.Millisecond
 
 // Moves is what an experiment with reassignments came to.
 type Moves struct {
@@ -153,6 +165,7 @@ func (m *reassigned) judge(began time.Time, line Timeline) Move {
 		What: m.what, Took: ms(m.Ended.Sub(m.at)), Register: ms(m.Register), Restore: ms(m.Restore), CatchUp: ms(m.CatchUp), Switch: ms(m.Switch),
 		Before: latencyOf(due.between(at-calmSpan, at)), After: latencyOf(due.between(at, at+affectedSpan)),
 		GapBefore: ms(gapBefore), Gap: ms(gap), GapAt: ms(gapAt - at),
+		Course: due.course(at-time.Second, m.Ended.Sub(began)+2*time.Second, at),
 	}
 }
 
@@ -172,4 +185,15 @@ func (l Timeline) gap(from, to time.Duration) (most, end time.Duration) {
 	}
 	arrived(to)
 	return most, end
+}
+
+// course is how long counts took over a while, of a timeline in the order of Due, by time since a moment.
+func (l Timeline) course(from, to, since time.Duration) (list []Moment) {
+	for at := from; at < to; at += binSpan {
+		if bin := l.between(at, at+binSpan); len(bin) > 0 {
+			q := bin.quantiles(0.5, 0.99)
+			list = append(list, Moment{At: ms(at - since), P50: ms(q[0]), P99: ms(q[1])})
+		}
+	}
+	return list
 }

@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"text/tabwriter"
 	"time"
 
 	"github.com/fullspate/spate/bench/recovery"
+	"github.com/fullspate/spate/cmd/spate/internal/figure"
 	"github.com/fullspate/spate/cmd/spate/internal/report"
 )
 
 type benchRescaleCommand struct {
-	Rate   []int `default:"1000" placeholder:"N,…" help:"Fragments per second, or words with --state; several are measured one after the other (default: 1000)."`
-	Rounds int   `default:"3" placeholder:"N" help:"How often the counter is scaled out to two tasks, in again, and moved: 18 s each (default: 3)."`
+	Rate   []int  `default:"1000" placeholder:"N,…" help:"Fragments per second, or words with --state; several are measured one after the other (default: 1000)."`
+	Rounds int    `default:"3" placeholder:"N" help:"How often the counter is scaled out to two tasks, in again, and moved: 18 s each (default: 3)."`
+	Plot   string `placeholder:"FILE" help:"Draw how the latency went while the counter was split for the first time, in SVG."`
 	recoveryFlags
 }
 
@@ -58,10 +62,43 @@ func (c *benchRescaleCommand) Run(ctx context.Context, out *output) error {
 	if len(r.Series) == 0 {
 		return err
 	}
+	if c.Plot != "" && err == nil {
+		err = r.Series[0].plot(c.Plot)
+	}
 	if err = errors.Join(err, out.result(r, r.text)); err == nil && !r.Valid {
 		return errWrong
 	}
 	return err
+}
+
+// plot draws the course of the first reassignment, beginning a second before the request.
+func (s *rescaleSeries) plot(name string) error {
+	const before = 1000 // ms
+	m := s.Moves[0]
+	chart := figure.Chart{Title: fmt.Sprintf("Split in two at %s words/s, %s", report.Count(s.Rate), report.Bytes(s.StateBytes)), X: "ms", Y: "ms from due to arrival"}
+	p50, p99 := figure.Line{Name: "p50 of 20 ms", Dense: true}, figure.Line{Name: "p99 of 20 ms", Dense: true}
+	least, most := math.Inf(1), 0.0
+	for _, x := range m.Course {
+		if x.P50 > 0 {
+			p50.Points = append(p50.Points, figure.Point{X: x.At + before + 1, Y: x.P50})
+			p99.Points = append(p99.Points, figure.Point{X: x.At + before + 1, Y: x.P99})
+			least, most = min(least, x.P50), max(most, x.P99)
+		}
+	}
+	chart.Lines = []figure.Line{p50, p99}
+	at := before + 1.0
+	for _, phase := range []struct {
+		name string
+		took float64
+	}{{"asked for", 0}, {"new tasks made", m.Register + m.Restore}, {"taken over", m.CatchUp + m.Switch}} {
+		at += phase.took
+		chart.Lines = append(chart.Lines, figure.Line{Name: phase.name, Mark: true, Points: []figure.Point{{X: at, Y: least}, {X: at, Y: most}}})
+	}
+	svg, err := chart.SVG()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, svg, 0o644)
 }
 
 // rescaleResult is the result in JSON.

@@ -17,6 +17,8 @@ type Line struct {
 	Name   string
 	Points []Point
 	Paper  bool // the numbers are those of the paper
+	Mark   bool // it is no measure, but says where something happened
+	Dense  bool // it has so many points that they are not drawn
 }
 
 // Point is one value, more than 0.
@@ -61,7 +63,10 @@ func (c *Chart) SVG() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.Paper {
+		if l.Mark {
+			line.Color, line.Dashes = greys[papers%len(greys)], []vg.Length{vg.Points(1), vg.Points(2)}
+			papers++
+		} else if l.Paper {
 			line.Color, line.Dashes = greys[papers%len(greys)], []vg.Length{vg.Points(4), vg.Points(2)}
 			papers++
 		} else {
@@ -69,6 +74,11 @@ func (c *Chart) SVG() ([]byte, error) {
 			ours++
 		}
 		dots.Color, dots.Shape, dots.Radius = line.Color, draw.CircleGlyph{}, vg.Points(2.5)
+		if l.Mark || l.Dense {
+			p.Add(line)
+			p.Legend.Add(l.Name, line)
+			continue
+		}
 		p.Add(line, dots)
 		p.Legend.Add(l.Name, line, dots)
 	}
