@@ -139,13 +139,13 @@ func (t *Task) runMerge(budget int, p *Progress) (worked bool) {
 	return worked
 }
 
-// due is the time of the next timer. In a job that is being cancelled the timers of the end phase do not fire.
+// due is the time of the next timer. In a job that is being cancelled the timers of the end phase do not fire: they leave the
+// agenda, since what comes at or beyond them, from tasks upstream that had not heard of the cancelling, is to be processed.
 func (t *Task) due() wire.Time {
-	d := t.timers.next
-	if t.noFinal && t.final(d) {
-		return wire.TimeMax
+	if t.noFinal && t.timers.next != wire.TimeMax && t.final(t.timers.next) {
+		t.timers.drop()
 	}
-	return d
+	return t.timers.next
 }
 
 // final says whether a step at tau belongs to the end phase. Every frontier being beyond tau, it is known by then.

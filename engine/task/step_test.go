@@ -185,6 +185,35 @@ func TestEndPhase(t *testing.T) {
 	}
 }
 
+// TestCancelledBehindATimer has tuples come to a task that is being cancelled, at and beyond a timer that is not to fire any more:
+// those who sent them were at their end before they heard of the cancelling.
+func TestCancelledBehindATimer(t *testing.T) {
+	for _, budget := range []int{1, 100} {
+		b := newBench(t)
+		l := b.log(1 << 20)
+		tk := b.task(b.spec(1, 1, func(c *Ctx, v uint64) {
+			if v == 1 {
+				c.SetTimer(0, 20*time.Millisecond)
+			}
+		}, nil))
+		tk.Connect(b.channel(l, ChannelID{}, 0))
+		timer := wire.TimerTime(20)
+		put(l, 5, 7, 1)
+		put(l, timer, 7, 2)
+		put(l, timer+1, 7, 3)
+		put(l, timer+2, 7, 4)
+		l.Ending(10)
+		l.End(10)
+		tk.Cancel()
+		for n := 0; !b.run(tk, budget).Done; n++ {
+			if n > 100 {
+				t.Fatalf("it stands at %v, %v", tk.Position(), b.did)
+			}
+		}
+		b.expect("0:1@5", fmt.Sprintf("0:2@%d", timer), fmt.Sprintf("0:3@%d", timer+1), fmt.Sprintf("0:4@%d", timer+2))
+	}
+}
+
 func TestTimersAreMovedAndCancelled(t *testing.T) {
 	b := newBench(t)
 	l := b.log(0)

@@ -175,6 +175,12 @@ func (ts *timers) collect(tau wire.Time, items *[]item) {
 	}
 }
 
+// drop takes all timers off the agenda. The tables keep them, for who goes on from a checkpoint.
+func (ts *timers) drop() {
+	ts.next, ts.dues = wire.TimeMax, ts.dues[:0]
+	clear(ts.agenda)
+}
+
 // release lets the bucket be used again whose timers have fired.
 func (ts *timers) release() {
 	if b := ts.firing; b != nil && cap(b.hashes) <= itemsKept {
