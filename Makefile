@@ -4,7 +4,7 @@
 # make race     the race detector over the packages that share memory between goroutines
 # make fuzz     every fuzz target for FUZZTIME
 # make bench    micro-benchmarks, then the Linear Road benchmark
-# make mishaps  workers of a run killed, stopped and continued, 24 times, with the coordinator
+# make mishaps  workers of a run killed, stopped and continued, 24 times, with the coordinator; then the same while tasks are reassigned
 # make stall    a worker that stands still for 20 s, within a time-out of 60 s
 # make soak     hostile traffic through generate, run and validate with a new seed each time, for SOAK minutes
 
@@ -75,7 +75,7 @@ stall:
 	SPATE_TEST_STALL=20s $(GO) test -count=1 -v -run '^TestStalledWorker$$' ./cmd/spate
 
 mishaps:
-	SPATE_TEST_MISHAPS=24 $(GO) test -count=1 -v -run '^TestWorkersAreLost$$' ./cmd/spate
+	SPATE_TEST_MISHAPS=24 $(GO) test -count=1 -v -run '^(TestWorkersAreLost|TestReassignedWhileWorkersAreLost)$$' ./cmd/spate
 
 # A faulty seed stays in out/soak, with the commands that show the fault again.
 soak: build
