@@ -259,6 +259,9 @@ func (w *crew) order(p engine.Program, params json.RawMessage, cfg engine.Config
 	if err != nil {
 		return nil, err
 	}
+	for _, u := range plan.Units {
+		o.Ranges = append(o.Ranges, u.Ranges)
+	}
 	o.Place, err = plan.Place(on, cfg.Pins)
 	return o, err
 }

@@ -44,7 +44,7 @@ func TestReassignOnACluster(t *testing.T) {
 		part string
 	}{
 		{[]string{"migrate", "j1", "feeder", strconv.Itoa(f.task("feeder").Task), "--to", other}, 1, "already"},
-		{[]string{"rescale", "j1", "tolls", "2"}, 2, "a sink cannot be rescaled while it runs"},
+		{[]string{"rescale", "j1", "tolls", "2"}, 2, "a sink can be migrated, but not rescaled"},
 		{[]string{"rescale", "j1", "calculator", "4"}, 1, "has 4 tasks already"},
 		{[]string{"rescale", "j9", "calculator", "4"}, 1, `no job "j9"`},
 		{[]string{"rescale", "j1", "calculator", "0"}, 2, "TASKS"},

@@ -130,8 +130,11 @@ func (j *job) checkPlace(plan *graph.Plan) error {
 		return fmt.Errorf("job %s places %d units, the plan has %d", o.Job, len(o.Place), len(plan.Units))
 	}
 	for u, slots := range o.Place {
-		if len(slots) < plan.Units[u].Tasks || u >= len(o.Ranges) || len(o.Ranges[u]) != len(slots) {
-			return fmt.Errorf("job %s places %d tasks of unit %d, the plan has %d; each is to have a range", o.Job, len(slots), u, plan.Units[u].Tasks)
+		if len(slots) < plan.Units[u].Tasks {
+			return fmt.Errorf("job %s places %d tasks of unit %d, the plan has %d", o.Job, len(slots), u, plan.Units[u].Tasks)
+		}
+		if u >= len(o.Ranges) || len(o.Ranges[u]) != len(slots) {
+			return fmt.Errorf("job %s has other tasks of unit %d than ranges for them: each is to have one", o.Job, u)
 		}
 		for _, s := range slots {
 			if s == control.Nowhere {
