@@ -308,14 +308,6 @@ func (w *Worker) forget(j *job) {
 // what a link of 10 Gbit/s carries.
 const backupBytesPerSecond = 256 << 20
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
 
 // pid is the process id that is told to the coordinator.
 func pid() int { return os.Getpid() }
