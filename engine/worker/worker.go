@@ -308,6 +308,5 @@ func (w *Worker) forget(j *job) {
 // what a link of 10 Gbit/s carries.
 const backupBytesPerSecond = 256 << 20
 
-
 // pid is the process id that is told to the coordinator.
 func pid() int { return os.Getpid() }
