@@ -18,7 +18,7 @@ import (
 // nobody has disturbed.
 func TestReassignOnACluster(t *testing.T) {
 	t.Parallel()
-	input := rushHour(t, 160) // at pace 20, 8 s
+	input := rushHour(t, 400) // at pace 20, 20 s: one reassignment takes some on a machine that has much else to do
 	want := embeddedAnswers(t, input)
 	f := startFleet(t, 3, "--heartbeat-timeout", "2s")
 	finish := f.run(input, want, "--pace", "20", "--recovery", "sm", "--checkpoint-interval", "300ms", "--parallelism", "calculator=2,account=2")

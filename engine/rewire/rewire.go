@@ -143,7 +143,7 @@ func Join(d *deploy.Deployment, s Site, t *deploy.Task, from wire.Time, back fun
 			return fmt.Errorf("operator %q, task %d, which is back at %v, from operator %q, task %d: %w",
 				t.Operator(), t.Index, from, d.Plan.Units[c.From.Unit].Host().ID, c.From.Index, err)
 		}
-		t.Connect(d.ChannelOf(c, feed, from))
+		s.On(t, func() { t.Connect(d.ChannelOf(c, feed, from)) }) // its link knows the feed already, and may take a turn meanwhile
 	}
 	send(d, s, t) // a mute one's output, too, though nobody asks for it yet: then it is there when somebody does
 	for _, c := range d.Outbound(t) {
