@@ -14,10 +14,11 @@ import (
 )
 
 // Merge makes one checkpoint of those of an operator's tasks whose ranges tile whole, in ascending order. They must be bases at
-// one position, with logs of the same names. It is the inverse of Split.
+// one position. It is the inverse of Split.
 //
-// Tables are merged image by image, block by block; what is in logs of one name, in order of τ, and there of the pieces. Splits are united. At most one of the pieces may have a mark, which is then
-// the result's. The end of the input is known if all know it, and their latest is its.
+// Tables are merged image by image, block by block; what is in logs of one name, in order of τ, and there of the pieces. A log that
+// a piece does not have begins at its position, as in one that is restored: one piece may have been taken before a consumer came or
+// went, the other one after it. Splits are united. At most one of the pieces may have a mark, which is then the result's. The end of the input is known if all know it, and their latest is its.
 func Merge(pieces []*Checkpoint, whole partition.Range) (*Checkpoint, error) {
 	if len(pieces) == 0 {
 		return nil, fmt.Errorf("merging checkpoints for %v: there are none, want one at least", whole)
@@ -78,10 +79,8 @@ func (c *Checkpoint) fits(to *Checkpoint) error {
 		return fmt.Errorf("it is of operator %q", c.Operator)
 	case c.Position != to.Position:
 		return fmt.Errorf("it is at %v, must be at %v as those before", c.Position, to.Position)
-	case len(c.Tables) != len(to.Tables) || len(c.Logs) != len(to.Logs):
-		return fmt.Errorf("it has %d tables and %d logs, must have %d and %d as those before", len(c.Tables), len(c.Logs), len(to.Tables), len(to.Logs))
-	case !slices.Equal(c.logNames(), to.logNames()):
-		return fmt.Errorf("its logs are %v, must be %v as those before", c.logNames(), to.logNames())
+	case len(c.Tables) != len(to.Tables):
+		return fmt.Errorf("it has %d tables, must have %d as those before", len(c.Tables), len(to.Tables))
 	case len(c.Mark) > 0 && len(to.Mark) > 0:
 		return fmt.Errorf("it has a mark of %d bytes, and one before it has another: what sinks have committed cannot be merged", len(c.Mark))
 	}
@@ -102,22 +101,32 @@ func (c *Checkpoint) join(p *Checkpoint) {
 	}
 }
 
-// logNames are the names of the logs, in order.
-func (c *Checkpoint) logNames() []LogName {
-	names := make([]LogName, len(c.Logs))
-	for i, l := range c.Logs {
-		names[i] = l.LogName
+// log is the one of a name; if there is none it is of a consumer that has come since, and wants nothing below the position, or
+// that has gone.
+func (c *Checkpoint) log(name LogName) LogImage {
+	for _, l := range c.Logs {
+		if l.LogName == name {
+			return l
+		}
 	}
-	return names
+	return LogImage{LogName: name, Trim: c.Position, Frontier: c.Position}
 }
 
-// mergeLogs puts the logs of the pieces together, which have the same ones.
+// mergeLogs puts the logs of the pieces together, name by name.
 func (c *Checkpoint) mergeLogs(pieces []*Checkpoint) error {
-	logs := make([]LogImage, len(c.Logs))
-	for i := range logs {
+	var names []LogName
+	for _, p := range pieces {
+		for _, l := range p.Logs {
+			names = append(names, l.LogName)
+		}
+	}
+	slices.SortFunc(names, LogName.Compare)
+	names = slices.Compact(names)
+	logs := make([]LogImage, len(names))
+	for i, name := range names {
 		images := make([]LogImage, len(pieces))
 		for n, p := range pieces {
-			images[n] = p.Logs[i]
+			images[n] = p.log(name)
 		}
 		var err error
 		if logs[i], err = mergeLog(images); err != nil {

@@ -172,7 +172,6 @@ func TestMergeBadLogs(t *testing.T) {
 		"payload":  func(l *ft.LogImage) { *l = imageOf(t, name, 1, 9, 0, tuples) },
 		"checksum": func(l *ft.LogImage) { l.Frames[len(l.Frames)-1] ^= 1 },
 		"bytes":    func(l *ft.LogImage) { l.Frames = l.Frames[:len(l.Frames)-8] },
-		"logs are": func(l *ft.LogImage) { l.Task++ },
 	} {
 		for at := range 2 {
 			logs := []ft.LogImage{imageOf(t, name, 1, 9, 8, tuples), imageOf(t, name, 1, 9, 8, tuples)}
@@ -211,5 +210,39 @@ func TestMergeOneFullLog(t *testing.T) {
 		if got, want := merged.Logs[0], (ft.LogImage{LogName: name, Trim: 2, Frontier: 8, Frames: full.Frames}); !reflect.DeepEqual(got, want) || &got.Frames[0] != &full.Frames[0] {
 			t.Errorf("%+v, want %+v", got, want)
 		}
+	}
+}
+
+// TestMergeLogsOfSome has pieces that were taken before and after consumers came and went: the result has the logs of all, and one
+// that a piece does not have begins at its position.
+func TestMergeLogsOfSome(t *testing.T) {
+	two := partition.Even(2)
+	both, gone, come := ft.LogName{Task: 1, Range: two[0]}, ft.LogName{Task: 2, Range: two[1]}, ft.LogName{Task: 3, Range: two[1]}
+	image := func(name ft.LogName, tuples ...output) ft.LogImage { return imageOf(t, name, 1, 9, 8, tuples) }
+	pieces := []*ft.Checkpoint{
+		{Operator: "o", Range: two[0], Position: 9, Logs: []ft.LogImage{image(both, output{at: 5}), image(gone, output{at: 6})}},
+		{Operator: "o", Range: two[1], Position: 9, Logs: []ft.LogImage{image(both, output{at: 7}), image(come, output{at: 8})}},
+	}
+	merged, err := ft.Merge(pieces, partition.Full())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		name ft.LogName
+		trim wire.Time
+	}{{both, 1}, {gone, 9}, {come, 9}} {
+		if i >= len(merged.Logs) {
+			t.Fatalf("%d logs, want 3", len(merged.Logs))
+		}
+		l := merged.Logs[i]
+		if l.LogName != want.name || l.Trim != want.trim {
+			t.Errorf("log %d: %+v of trim %v, want %+v of %v", i, l.LogName, l.Trim, want.name, want.trim)
+		}
+	}
+	if got := outputsOf(t, merged.Logs[0], 8); len(got) != 2 {
+		t.Errorf("the log that both have has %v", got)
+	}
+	if len(pieces[0].Logs) != 2 || len(pieces[1].Logs) != 2 {
+		t.Error("the pieces were changed")
 	}
 }

@@ -29,9 +29,15 @@ func TestReassignOnACluster(t *testing.T) {
 	out := run("rescale", "j1", "calculator", "4")
 	out.want(t, 0)
 	contains(t, out.stdout, "rescale calculator: 2 on w", ": done in ", "register", "catch up", "switch")
-	o := run("rebalance", "j1", "account", "0x4000000000000000", "--json").object(t, "spate.reassignment/1")
-	if re := o["reassignment"].(map[string]any); re["state"] != "done" || re["kind"] != "rebalance" || len(re["new"].([]any)) != 2 {
-		t.Errorf("rebalance said %v", o)
+	var re map[string]any
+	for range 5 { // tasks that are to be joined wait for each other, but not for ever: on a busy machine that may take another try
+		re = run("rebalance", "j1", "account", "0x4000000000000000", "--json").object(t, "spate.reassignment/1")["reassignment"].(map[string]any)
+		if re["state"] == "done" {
+			break
+		}
+	}
+	if re["state"] != "done" || re["kind"] != "rebalance" || len(re["new"].([]any)) != 2 {
+		t.Errorf("rebalance said %v", re)
 	}
 	feeder := f.task("feeder")
 	other := map[string]string{"w1": "w2", "w2": "w3", "w3": "w1"}[feeder.Worker]

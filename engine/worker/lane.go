@@ -149,7 +149,7 @@ func (l *lane) Step(now time.Duration) (worked bool, until time.Duration) {
 			l.fail(err)
 			return false, reactor.Never
 		}
-		l.ran = turn.Done
+		l.ran = turn.Done && len(l.mute) == 0 // what a mute task has come to is checkpointed when it speaks
 	}
 	worked, until = turn.Worked, reactor.Never
 	if turn.Until != task.Never {

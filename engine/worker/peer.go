@@ -160,6 +160,13 @@ func (p *peer) flush(worked bool) (moved, again bool) {
 	return moved, again
 }
 
+// stir has the next step flush all links.
+func (l *lane) stir() {
+	for _, p := range l.order {
+		p.stirred = true
+	}
+}
+
 // hangUp ends the connection for good.
 func (p *peer) hangUp() {
 	if c := p.conn; c != nil {

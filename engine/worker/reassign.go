@@ -46,9 +46,7 @@ func (j *job) leave(p rewire.Place) {
 	j.held = slices.DeleteFunc(j.held, func(h *deploy.Task) bool { return h == t })
 	l.on(func() {
 		l.retired = append(l.retired, t)
-		for _, p := range l.order {
-			p.stirred = true // whose feeds are closed
-		}
+		l.stir() // feeds are closed
 		l.reactor.Wake()
 	})
 }

@@ -127,8 +127,15 @@ func (l *lane) forgetLost() {
 // Here says whether a task's place is on this worker.
 func (j *job) Here(t *deploy.Task) bool { return j.slot(t.Unit, t.Index).Worker == j.self }
 
-// On runs fn on the reactor of a task of this worker.
-func (j *job) On(t *deploy.Task, fn func()) { j.laneOf(t).on(fn) }
+// On runs fn on the reactor of a task of this worker, and has the links say what there is to say thereafter: the tasks of the lane
+// may have nothing to do any more.
+func (j *job) On(t *deploy.Task, fn func()) {
+	l := j.laneOf(t)
+	l.on(func() {
+		fn()
+		l.stir()
+	})
+}
 
 // Link is the link to a task's loop on another worker.
 func (j *job) Link(here, far *deploy.Task) *link.Link {
