@@ -18,7 +18,8 @@ import (
 //
 // Tables are merged image by image, block by block; what is in logs of one name, in order of τ, and there of the pieces. A log that
 // a piece does not have begins at its position, as in one that is restored: one piece may have been taken before a consumer came or
-// went, the other one after it. Splits are united. At most one of the pieces may have a mark, which is then the result's. The end of the input is known if all know it, and their latest is its.
+// went, the other one after it. Splits are united. At most one of the pieces may have a mark, which is then the result's. The end of
+// the input is known if all know it, and their latest is its.
 func Merge(pieces []*Checkpoint, whole partition.Range) (*Checkpoint, error) {
 	if len(pieces) == 0 {
 		return nil, fmt.Errorf("merging checkpoints for %v: there are none, want one at least", whole)

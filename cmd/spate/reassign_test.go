@@ -3,8 +3,6 @@
 package main
 
 import (
-	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,19 +96,8 @@ func (f *fleet) task(operator string) api.Task {
 // each comes to its end, and the answers are those of a run that nobody has disturbed.
 func TestReassignedWhileWorkersAreLost(t *testing.T) {
 	t.Parallel()
-	mishaps := 6
-	if testing.Short() {
-		mishaps = 2
-	}
-	if n, err := strconv.Atoi(os.Getenv(mishapsEnv)); err == nil {
-		mishaps = n
-	}
-	input := rushHour(t, 40*(mishaps+1)) // at pace 20; a mishap and what follows takes less than 2 s
-	want := embeddedAnswers(t, input)
-	f := startFleet(t, 4, "--heartbeat-timeout", "800ms")
-	finish := f.run(input, want, "--pace", "20", "--recovery", "sm", "--replicas", "2", "--checkpoint-interval", "300ms", "--parallelism", "calculator=2,account=2")
-	d := &doomed{fleet: f, rand: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)), live: f.workers}
-	d.settled()
+	mishaps := mishapsOf(6, 2)
+	d, finish := doom(t, mishaps, "--parallelism", "calculator=2,account=2")
 	states := map[coordinator.ReassignState]int{}
 	for i := range mishaps {
 		id := d.reassign()
@@ -124,7 +111,7 @@ func TestReassignedWhileWorkersAreLost(t *testing.T) {
 			d.kill(2)
 		}
 		d.settled()
-		re, err := f.client.Reassigned(t.Context(), "j1", id)
+		re, err := d.client.Reassigned(t.Context(), "j1", id)
 		if err != nil {
 			t.Fatalf("reassignment %d: %v", id, err)
 		}

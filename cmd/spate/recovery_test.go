@@ -28,24 +28,36 @@ type doomed struct {
 	live []*exec.Cmd
 }
 
+// mishapsOf is how many mishaps befall a run, by default and in short tests, unless make mishaps says otherwise.
+func mishapsOf(usual, short int) int {
+	if n, err := strconv.Atoi(os.Getenv(mishapsEnv)); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return short
+	}
+	return usual
+}
+
+// doom starts a run on four workers that has time for so many mishaps, with the given flags besides, and waits until it goes well.
+// finish waits for its end, and compares its answers with those of an undisturbed run.
+func doom(t *testing.T, mishaps int, args ...string) (d *doomed, finish func()) {
+	t.Helper()
+	input := rushHour(t, 40*(mishaps+1)) // at pace 20; a mishap and what follows takes less than 2 s
+	want := embeddedAnswers(t, input)
+	f := startFleet(t, 4, "--heartbeat-timeout", "800ms")
+	finish = f.run(input, want, append([]string{"--pace", "20", "--recovery", "sm", "--replicas", "2", "--checkpoint-interval", "300ms"}, args...)...)
+	d = &doomed{fleet: f, rand: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)), live: f.workers}
+	d.settled()
+	return d, finish
+}
+
 // TestWorkersAreLost has workers of a run killed, one or two at once, stopped until they are given up and then continued, and
 // the coordinator killed. Other workers take over, and the answers are those of an undisturbed run.
 func TestWorkersAreLost(t *testing.T) {
 	t.Parallel()
-	mishaps := 6
-	if testing.Short() {
-		mishaps = 3
-	}
-	if n, err := strconv.Atoi(os.Getenv(mishapsEnv)); err == nil {
-		mishaps = n
-	}
-	input := rushHour(t, 40*(mishaps+1)) // at pace 20; a mishap and what follows takes less than 2 s
-	want := embeddedAnswers(t, input)
-
-	f := startFleet(t, 4, "--heartbeat-timeout", "800ms")
-	finish := f.run(input, want, "--pace", "20", "--recovery", "sm", "--replicas", "2", "--checkpoint-interval", "300ms")
-	d := &doomed{fleet: f, rand: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)), live: f.workers}
-	d.settled()
+	mishaps := mishapsOf(6, 3)
+	d, finish := doom(t, mishaps)
 	for i := range mishaps {
 		switch i % 4 {
 		case 0:
@@ -61,7 +73,7 @@ func TestWorkersAreLost(t *testing.T) {
 	}
 	d.over()
 	finish()
-	job, err := f.client.Look(t.Context(), "j1")
+	job, err := d.client.Look(t.Context(), "j1")
 	if err != nil || len(job.Losses) == 0 {
 		t.Errorf("job %+v, %v: want losses", job, err)
 	}

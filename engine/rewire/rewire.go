@@ -332,9 +332,8 @@ func (o turnover) with(p turnover) turnover {
 }
 
 // Leave takes a task that is here, and does not run any more, out of its place, which is then empty, or, with ends, nobody's any
-// more: it reads nothing and sends nothing from then on.
-// What others on this worker have yet to read of its logs stays until they have; then (see deploy.Task.Idle) it is to be
-// discarded.
+// more: it reads nothing and sends nothing from then on. What others on this worker have yet to read of its logs stays until they
+// have; then (see deploy.Task.Idle) it is to be discarded.
 func Leave(d *deploy.Deployment, s Site, t *deploy.Task, ends bool) {
 	s.On(t, func() {
 		t.Disconnect()

@@ -35,27 +35,28 @@ const (
 func (j *job) leave(p rewire.Place) {
 	t := j.dep.Units[p.Unit][p.Index]
 	l := j.own[p]
+	j.dismiss(t, true)
+	j.held = slices.DeleteFunc(j.held, func(h *deploy.Task) bool { return h == t })
+	l.on(func() { l.retired = append(l.retired, t) })
+}
+
+// dismiss ends a task that another one goes on for, and takes it out of its place, which with ends is nobody's any more.
+func (j *job) dismiss(t *deploy.Task, ends bool) {
+	l := j.laneOf(t)
 	l.on(func() {
 		l.loop.Remove(t.Task)
 		l.taker.Remove(t.Task)
 		t.Abdicate()
 		l.mute = slices.DeleteFunc(l.mute, func(m *deploy.Task) bool { return m == t })
 	})
-	rewire.Leave(j.dep, j, t, true)
-	delete(j.own, p)
-	j.held = slices.DeleteFunc(j.held, func(h *deploy.Task) bool { return h == t })
-	l.on(func() {
-		l.retired = append(l.retired, t)
-		l.stir() // feeds are closed
-		l.reactor.Wake()
-	})
+	rewire.Leave(j.dep, j, t, ends)
+	delete(j.own, placeOf(t))
 }
 
 // Withdraw takes back a channel that a task here sends.
 func (j *job) Withdraw(here *deploy.Task, channel uint32) {
 	for _, p := range j.laneOf(here).order {
 		p.link.Withdraw(channel)
-		p.stirred = true
 	}
 }
 
@@ -79,7 +80,8 @@ func (l *lane) forgetRetired() {
 func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.Time, error), err error) {
 	held := j.held
 	j.held = nil
-	var together, ending []*deploy.Task
+	var together []*deploy.Task
+	var ending []stopping
 	for i := range order.Reassign {
 		r := &order.Reassign[i]
 		for _, index := range r.Old {
@@ -94,7 +96,7 @@ func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.
 			case r.Phase == control.Registering && r.Joins:
 				together = append(together, t)
 			case r.Phase == control.Stopping:
-				ending = append(ending, t)
+				ending = append(ending, stopping{t, r.Cut})
 				err = errors.Join(err, j.cut(t, r))
 			case r.Phase == control.Restoring && !r.Stops:
 				err = errors.Join(err, j.cut(t, r))
@@ -114,23 +116,23 @@ func (j *job) prepare(order *control.Deploy) (ready func(context.Context) (wire.
 	}, err
 }
 
+// stopping is a task that is to end once it has a checkpoint at a time or beyond it.
+type stopping struct {
+	*deploy.Task
+	cut wire.Time
+}
+
 // await waits until tasks that are to end have the checkpoint that others are made of. It runs beside the desk.
-func (j *job) await(ctx context.Context, order *control.Deploy, tasks []*deploy.Task) error {
+func (j *job) await(ctx context.Context, order *control.Deploy, tasks []stopping) error {
 	for _, t := range tasks {
-		cut := wire.Time(0)
-		for _, r := range order.Reassign {
-			if r.Unit == t.Unit && slices.Contains(r.Old, t.Index) {
-				cut = r.Cut
-			}
-		}
-		l := j.lanes[rewire.Slot(order, placeOf(t)).Loop]
+		l := j.lanes[rewire.Slot(order, placeOf(t.Task)).Loop]
 		for began, done := time.Now(), false; ; {
-			l.on(func() { done = t.DurableAt() >= cut && !l.taker.Holds(t.Task) })
+			l.on(func() { done = t.DurableAt() >= t.cut && !l.taker.Holds(t.Task.Task) })
 			if done {
 				break
 			}
 			if time.Since(began) > cutFor {
-				return fmt.Errorf("operator %q, task %d: no checkpoint at %v within %v", t.Operator(), t.Index, cut, cutFor)
+				return fmt.Errorf("operator %q, task %d: no checkpoint at %v within %v", t.Operator(), t.Index, t.cut, cutFor)
 			}
 			select {
 			case <-ctx.Done():
@@ -151,20 +153,10 @@ func (j *job) endOld(order *control.Deploy) error {
 			continue
 		}
 		for _, index := range r.Old {
-			p := rewire.Place{Unit: r.Unit, Index: index}
-			l := j.own[p]
-			if l == nil {
-				continue
+			if t := j.dep.Units[r.Unit][index]; j.own[placeOf(t)] != nil {
+				j.dismiss(t, false)
+				errs = append(errs, t.Discard())
 			}
-			t := j.dep.Units[p.Unit][p.Index]
-			l.on(func() {
-				l.loop.Remove(t.Task)
-				l.taker.Remove(t.Task)
-				t.Abdicate()
-			})
-			rewire.Leave(j.dep, j, t, false)
-			delete(j.own, p)
-			errs = append(errs, t.Discard())
 		}
 	}
 	return errors.Join(errs...)
@@ -175,7 +167,8 @@ func (j *job) cut(t *deploy.Task, r *control.Reassignment) (err error) {
 	l := j.laneOf(t)
 	l.on(func() {
 		if r.Joins && !t.Hold(r.Cut) {
-			err = fmt.Errorf("operator %q, task %d: it is at %v, and was to checkpoint at %v together with others", t.Operator(), t.Index, t.Position(), r.Cut)
+			err = fmt.Errorf("operator %q, task %d, was to checkpoint at %v together with those that it is to be joined with, waited for them for %v, and went on to %v: try again",
+				t.Operator(), t.Index, r.Cut, heldMost, t.Position())
 			return
 		}
 		l.taker.Cut(t.Task, r.Cut, r.Joins, func() { t.Hold(wire.TimeMax) })

@@ -71,22 +71,21 @@ func (c *benchRescaleCommand) Run(ctx context.Context, out *output) error {
 	return err
 }
 
-// plot draws the course of the first reassignment, beginning a second before the request.
+// plot draws the course of the first reassignment.
 func (s *rescaleSeries) plot(name string) error {
-	const before = 1000 // ms
 	m := s.Moves[0]
-	chart := figure.Chart{Title: fmt.Sprintf("Split in two at %s words/s, %s", report.Count(s.Rate), report.Bytes(s.StateBytes)), X: "ms", Y: "ms from due to arrival"}
+	chart := figure.Chart{Title: fmt.Sprintf("Split in two at %s words/s, %s", report.Count(s.Rate), report.Bytes(s.StateBytes)), X: "ms since it was asked for", Y: "ms from due to arrival"}
 	p50, p99 := figure.Line{Name: "p50 of 20 ms", Dense: true}, figure.Line{Name: "p99 of 20 ms", Dense: true}
 	least, most := math.Inf(1), 0.0
 	for _, x := range m.Course {
 		if x.P50 > 0 {
-			p50.Points = append(p50.Points, figure.Point{X: x.At + before + 1, Y: x.P50})
-			p99.Points = append(p99.Points, figure.Point{X: x.At + before + 1, Y: x.P99})
+			p50.Points = append(p50.Points, figure.Point{X: x.At, Y: x.P50})
+			p99.Points = append(p99.Points, figure.Point{X: x.At, Y: x.P99})
 			least, most = min(least, x.P50), max(most, x.P99)
 		}
 	}
 	chart.Lines = []figure.Line{p50, p99}
-	at := before + 1.0
+	at := 0.0
 	for _, phase := range []struct {
 		name string
 		took float64

@@ -21,7 +21,7 @@ type Line struct {
 	Dense  bool // it has so many points that they are not drawn
 }
 
-// Point is one value, more than 0.
+// Point is one value, more than 0 where the axis is logarithmic, as Y always is.
 type Point struct{ X, Y float64 }
 
 // Chart is a picture of lines with the same axes; that of y is logarithmic.
@@ -47,15 +47,15 @@ func (c *Chart) SVG() ([]byte, error) {
 	}
 	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
-	ours, papers := 0, 0
+	ours, greyed := 0, 0
 	for _, l := range c.Lines {
 		if len(l.Points) == 0 {
 			continue
 		}
 		xys := make(plotter.XYs, len(l.Points))
 		for i, at := range l.Points {
-			if at.X <= 0 || at.Y <= 0 {
-				return nil, fmt.Errorf("line %q has the point (%v, %v), want both above 0", l.Name, at.X, at.Y)
+			if c.LogX && at.X <= 0 || at.Y <= 0 {
+				return nil, fmt.Errorf("line %q has the point (%v, %v), want what is on a logarithmic axis above 0", l.Name, at.X, at.Y)
 			}
 			xys[i] = plotter.XY{X: at.X, Y: at.Y}
 		}
@@ -64,11 +64,11 @@ func (c *Chart) SVG() ([]byte, error) {
 			return nil, err
 		}
 		if l.Mark {
-			line.Color, line.Dashes = greys[papers%len(greys)], []vg.Length{vg.Points(1), vg.Points(2)}
-			papers++
+			line.Color, line.Dashes = greys[greyed%len(greys)], []vg.Length{vg.Points(1), vg.Points(2)}
+			greyed++
 		} else if l.Paper {
-			line.Color, line.Dashes = greys[papers%len(greys)], []vg.Length{vg.Points(4), vg.Points(2)}
-			papers++
+			line.Color, line.Dashes = greys[greyed%len(greys)], []vg.Length{vg.Points(4), vg.Points(2)}
+			greyed++
 		} else {
 			line.Color = inks[ours%len(inks)]
 			ours++
