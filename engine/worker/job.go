@@ -274,14 +274,19 @@ func (j *job) finish() {
 	j.stopWatching()
 	e := &control.Ended{Job: j.order.Job, Epoch: j.order.Epoch, Stats: j.stats(), Links: j.links(), Cancelled: j.cancelled}
 	j.env.Observe(e.Stats)
+	j.phase, j.ended = control.PhaseEnded, e
+	j.takeResults()
+}
+
+// takeResults puts what the tasks here have come to into what is told of the end.
+func (j *job) takeResults() {
 	results, err := j.env.Results()
 	for i := range results {
 		results[i].Worker = j.w.id
 	}
-	if e.Results = results; err != nil {
-		e.Results, e.Error = nil, failure(j.w.id, err)
+	if j.ended.Results = results; err != nil {
+		j.ended.Results, j.ended.Error = nil, failure(j.w.id, err)
 	}
-	j.phase, j.ended = control.PhaseEnded, e
 }
 
 // abort ends the job at once, with an error.

@@ -171,3 +171,20 @@ func TestReassigned(t *testing.T) {
 		})
 	}
 }
+
+// TestReassignedAtTheEnd reassigns tasks whose input is over, before the job has been told to end: new ones have nothing left to do but
+// to hear and to say so.
+func TestReassignedAtTheEnd(t *testing.T) {
+	s := settings{Rows: 2_000, Splits: 5, Keys: 97}
+	want := embedded(t, s)
+	for seed := range uint64(rows(8)) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := newCrew(t, seed, 3, 2, s, control.JobConfig{CheckpointInterval: 50 * time.Millisecond, FrameBytes: 2 << 10, LogBytes: 256 << 10, Replicas: 2})
+			c.wait(6)
+			for i := range 6 {
+				c.reassign(i%4 == 2)
+			}
+			same(t, c.finish(), want)
+		})
+	}
+}

@@ -257,6 +257,7 @@ func (j *job) broughtBack(order *control.Deploy, answer *control.Deployed, list 
 	j.w.tell(answer)
 	if err == nil && len(list) == 0 && j.ended != nil {
 		j.ended.Epoch = order.Epoch
+		j.takeResults() // a sink may have left by this order: what it has written is told where it went
 		j.w.tell(j.ended)
 	}
 }
