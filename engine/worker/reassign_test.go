@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fullspate/spate/engine"
 	"github.com/fullspate/spate/engine/control"
 	"github.com/fullspate/spate/partition"
 	"github.com/fullspate/spate/wire"
@@ -94,7 +95,10 @@ func (c *crew) announce() (reached wire.Time) {
 }
 
 // reassign does a reassignment from its beginning to its end, or gives it up before.
-func (c *crew) reassign(giveUp bool) {
+func (c *crew) reassign(giveUp bool) { c.end(c.prepare(giveUp), giveUp) }
+
+// prepare does a reassignment until the new tasks have caught up, or could be given up.
+func (c *crew) prepare(giveUp bool) *control.Reassignment {
 	c.t.Helper()
 	r := c.plan()
 	c.reached = 0
@@ -112,8 +116,8 @@ func (c *crew) reassign(giveUp bool) {
 		c.order = &o
 		c.announce()
 	}
-	o := *c.order
 	if !giveUp {
+		o := c.order
 		waits := map[string]bool{}
 		for _, i := range r.New {
 			waits[o.Workers[o.Slots[o.Place[r.Unit][i]].Worker].Worker] = true
@@ -128,7 +132,7 @@ func (c *crew) reassign(giveUp bool) {
 			})
 		}
 	}
-	c.end(r, giveUp)
+	return r
 }
 
 // end ends a reassignment: by a switch, or, if it is given up, by dropping what is new.
@@ -184,6 +188,32 @@ func TestReassignedAtTheEnd(t *testing.T) {
 			for i := range 6 {
 				c.reassign(i%4 == 2)
 			}
+			same(t, c.finish(), want)
+		})
+	}
+}
+
+// TestReassignedBeyondTheEnd has the input come to its end while new tasks have caught up, and have not taken over yet.
+func TestReassignedBeyondTheEnd(t *testing.T) {
+	s := settings{Rows: 2_000, Splits: 5, Keys: 97}
+	want := embedded(t, s)
+	for seed := range uint64(rows(8)) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			cfg := control.JobConfig{CheckpointInterval: 50 * time.Millisecond, Pace: float64(s.Rows) / 9 / 1000, FrameBytes: 2 << 10, LogBytes: 256 << 10, Replicas: 2}
+			c := newCrew(t, seed, 3, 2, s, cfg)
+			c.wait(2)
+			r := c.prepare(false)
+			over := map[string]bool{}
+			for len(over) < len(c.alive) {
+				c.until(1, func(m said) bool {
+					h, ok := m.message.(*control.Heartbeat)
+					if ok && len(h.Jobs) > 0 && !slices.ContainsFunc(h.Jobs[0].Stats.Tasks, func(t engine.TaskStats) bool { return t.Position < wire.TimeMax }) {
+						over[m.worker] = true
+					}
+					return ok
+				})
+			}
+			c.end(r, false)
 			same(t, c.finish(), want)
 		})
 	}
